@@ -1,0 +1,129 @@
+import * as z from "zod";
+import { account, accountId, accountInput, accountPatch } from "./account.ts";
+import type { Call } from "./call.ts";
+import type { FailureJson } from "./failures.ts";
+import { messageFilter, messageSort } from "./filter.ts";
+import { mailbox, mailboxRef, quota } from "./mailbox.ts";
+import { type Message, message, messageField } from "./message.ts";
+
+const anId = z.string().min(1).max(128);
+const fields = z.array(messageField).min(1);
+const nothing = z.object({});
+
+/** A range of octets as HTTP asks for it (RFC 9110 section 14.1.2): `first`–`last`, `first`–, or the last `suffix`. */
+export const byteRange = z.union([
+  z.strictObject({ first: z.int().min(0), last: z.int().min(0).optional() }),
+  z.strictObject({ suffix: z.int().min(1) }),
+]);
+export type ByteRange = z.infer<typeof byteRange>;
+
+/** What is known of a stream before its first octet. */
+export const streamHead = z.object({
+  /** Octets of the whole representation; null where counting would mean reading it all and no range asks for it. */
+  size: z.int().nullable(),
+  /** The octets that the stream carries, both inclusive; null: all of them. */
+  range: z.object({ first: z.int(), last: z.int() }).nullable(),
+  contentType: z.string(),
+  filename: z.string().nullable(),
+  /** Strong, of the immutable octets: other than the message's etag, flags do not change it. */
+  etag: z.string(),
+  lastModified: z.iso.datetime().nullable(),
+});
+export type StreamHead = z.infer<typeof streamHead>;
+
+export const listMessagesInput = z.strictObject({
+  account: accountId,
+  /** Absent: all selectable mailboxes. */
+  mailbox: mailboxRef.optional(),
+  filter: messageFilter.optional(),
+  /** Absent: newest arrival first; UID descending in one mailbox, `-receivedAt` over several. */
+  sort: messageSort.optional(),
+  limit: z.int().min(1).max(200),
+  cursor: z.string().max(8192).optional(),
+  /** `backward`: the `limit` items before the cursor (without one: the list's last), in the list's own order. */
+  direction: z.enum(["forward", "backward"]).optional(),
+  fields,
+  /** Whether to give a cursor for every item. */
+  itemCursors: z.boolean().optional(),
+  /** Weak etags the caller holds (opaque parts, without W/ and quotes); a hit answers `notModified`. */
+  ifNoneMatch: z.array(z.string()).optional(),
+});
+export type ListMessagesInput = z.infer<typeof listMessagesInput>;
+
+export const messagePage = z.object({
+  notModified: z.literal(false),
+  items: z.array(message),
+  /** One for each item when asked for. */
+  itemCursors: z.array(z.string()).optional(),
+  nextCursor: z.string().nullable(),
+  hasNext: z.boolean(),
+  hasPrevious: z.boolean(),
+  /** Null where counting would cost more than the page. */
+  total: z.int().nullable(),
+  /** Opaque part of the weak etag. */
+  etag: z.string(),
+});
+export type MessagePage = z.infer<typeof messagePage>;
+
+export const listMessagesOutput = z.union([messagePage, z.object({ notModified: z.literal(true), etag: z.string() })]);
+export type ListMessagesOutput = z.infer<typeof listMessagesOutput>;
+
+/** One of many: the message, or why not. In the order asked. */
+export type MessageResult = { message: Message } | { failure: FailureJson };
+const messageResult = z.union([z.object({ message }), z.object({ failure: z.custom<FailureJson>() })]);
+
+const ofAccount = { account: accountId };
+const ofMessage = { account: accountId, message: anId };
+
+const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) => ({ kind: "call", input, output }) as const;
+const stream = <I extends z.ZodType>(input: I) => ({ kind: "stream", input, output: streamHead }) as const;
+
+/**
+ * Everything that can be asked of mail. `call`: one answer; `stream`: a head and then octets.
+ * Where the input names an `account`, the call belongs to the worker that has the account's connections.
+ */
+export const operations = {
+  createAccount: call(z.strictObject({ account: accountInput, verify: z.boolean() }), account),
+  listAccounts: call(
+    z.strictObject({
+      /** Only these, or all when absent. */
+      ids: z.array(accountId).optional(),
+      limit: z.int().min(1).max(200),
+      after: accountId.optional(),
+    }),
+    z.object({ items: z.array(account), next: accountId.nullable() }),
+  ),
+  getAccount: call(z.strictObject(ofAccount), account),
+  updateAccount: call(z.strictObject({ ...ofAccount, patch: accountPatch, verify: z.boolean() }), account),
+  deleteAccount: call(z.strictObject(ofAccount), nothing),
+
+  listMailboxes: call(z.strictObject(ofAccount), z.object({ items: z.array(mailbox) })),
+  getMailbox: call(z.strictObject({ ...ofAccount, mailbox: mailboxRef }), mailbox),
+  getQuota: call(z.strictObject(ofAccount), z.object({ items: z.array(quota) })),
+
+  listMessages: call(listMessagesInput, listMessagesOutput),
+  getMessages: call(
+    z.strictObject({ ...ofAccount, ids: z.array(z.string().max(200)).max(1000), fields }),
+    z.object({ results: z.array(messageResult) }),
+  ),
+  readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
+  readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
+} as const;
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;
+export type Input<N extends OperationName> = z.infer<Operations[N]["input"]>;
+export type Output<N extends OperationName> = z.infer<Operations[N]["output"]>;
+
+/** Octets behind a head. Pulled: nothing is read from the mail server before it is asked for. Must be drained or returned. */
+export interface ByteStream {
+  head: StreamHead;
+  body: AsyncIterable<Uint8Array>;
+}
+
+type Answer<N extends OperationName> = Operations[N]["kind"] extends "stream" ? ByteStream : Output<N>;
+
+/** The interface between faces and mail, derived from the table. The worker is one; `connectMail` makes a far one look near. */
+export type Mail = { [N in OperationName]: (input: Input<N>, call: Call) => Promise<Answer<N>> };
+
+export const operationNames = Object.keys(operations) as OperationName[];

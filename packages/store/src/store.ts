@@ -1,0 +1,159 @@
+import type { AccountState, Scope } from "@postern/protocol";
+
+/**
+ * What is remembered between calls. Two implementations, embedded (node:sqlite) and Redis, pass one contract suite.
+ * A port throws `Failure("unavailable")` when its storage cannot be reached; only the cache never throws: a broken cache is a miss.
+ */
+export interface Store {
+  readonly accounts: AccountStore;
+  readonly tokens: TokenStore;
+  readonly mailboxes: MailboxStore;
+  readonly audit: AuditLog;
+  readonly cache: Cache;
+  readonly workers: WorkerRegistry;
+  /** For readiness: rejects when the durable storage cannot be reached. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Endpoint {
+  host: string;
+  port: number;
+  security: "tls" | "starttls" | "none";
+  user: string | null;
+  tls: { ca?: string | undefined; servername?: string | undefined } | null;
+  authentication: "password" | "accessToken" | null;
+}
+
+export interface AccountRecord {
+  id: string;
+  /** 48 random bits, unique among accounts: what packed ids carry. */
+  key: number;
+  name: string | null;
+  /** `file`: declared by the operator, changed only there. */
+  source: "api" | "file";
+  imap: Endpoint & { user: string };
+  smtp: Endpoint | null;
+  /** Sealed JSON `{imap, smtp}` of secrets; opened in the worker's accounts room and nowhere else. */
+  sealed: string;
+  disabled: boolean;
+  /** Raised by every change of how to connect or who logs in, so that what was learnt under the old one is void. */
+  generation: number;
+  /** Raised by every write: what `update` compares. */
+  version: number;
+  state: AccountState;
+  stateDetail: string | null;
+  /** Epoch milliseconds, as are the next two. */
+  stateAt: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface AccountStore {
+  /** False when the id (or the key) is taken. */
+  create(record: AccountRecord): Promise<boolean>;
+  get(id: string): Promise<AccountRecord | null>;
+  /** The id of the account that has this key; null when there is none. */
+  idOfKey(key: number): Promise<string | null>;
+  /** Ascending by id, strictly after `after`. `ids` narrows. */
+  list(query: { ids?: readonly string[] | undefined; after?: string | undefined; limit: number }): Promise<AccountRecord[]>;
+  /** Compare-and-set on `version`; the stored record gets `version + 1`. False when another write came first or it is gone. */
+  update(record: AccountRecord): Promise<boolean>;
+  /** Ignored when the account has another generation by now: an old login's fate says nothing about the new one. */
+  setState(id: string, generation: number, state: AccountState, detail: string | null, at: number): Promise<void>;
+  /** Erases the account and everything kept of it: mailboxes, cache, states. False when there was none. */
+  remove(id: string): Promise<boolean>;
+}
+
+export interface TokenRecord {
+  /** `tok_…` */
+  id: string;
+  /** SHA-256 of the secret, hex. */
+  hash: string;
+  name: string | null;
+  scopes: Scope[];
+  /** Null: every account, those to come included. */
+  accounts: string[] | null;
+  createdAt: number;
+  /** Null: never. */
+  expiresAt: number | null;
+}
+
+export interface TokenStore {
+  create(record: TokenRecord): Promise<void>;
+  /** An expired token is not there. */
+  get(id: string): Promise<TokenRecord | null>;
+  /** Ascending by id, strictly after `after`. */
+  list(query: { after?: string | undefined; limit: number }): Promise<TokenRecord[]>;
+  remove(id: string): Promise<boolean>;
+}
+
+/** What is known for good of a mailbox: the key that its ids carry, and where it is now. */
+export interface MailboxRecord {
+  key: number;
+  path: string;
+  /** Null for one never selected, or that cannot be. */
+  uidValidity: number | null;
+  /** Earlier UIDVALIDITYs: ids made under them are gone, not unknown. */
+  formerUidValidities: number[];
+  /** The server's own id (RFC 8474 MAILBOXID) where it gives one. */
+  mailboxId: string | null;
+  /** Highest UIDNEXT seen under the present UIDVALIDITY: an id with a UID at or above it was never issued. */
+  uidNext: number | null;
+  /** Epoch milliseconds when it was last seen missing from LIST; null while it is there. Its key is never given again. */
+  goneAt: number | null;
+}
+
+export interface MailboxChanges {
+  /** Keys are given in order, starting after the highest ever given in the account. */
+  add: Omit<MailboxRecord, "key">[];
+  update: MailboxRecord[];
+}
+
+export interface MailboxStore {
+  /** All of an account's, those gone included, ascending by key, with the version that `apply` compares (0: none yet). */
+  list(accountId: string): Promise<{ version: number; records: MailboxRecord[] }>;
+  /** All or nothing. Null when `version` is no longer the stored one: list again and decide anew. */
+  apply(accountId: string, version: number, changes: MailboxChanges): Promise<{ version: number; added: MailboxRecord[] } | null>;
+}
+
+export interface AuditEntry {
+  /** Epoch milliseconds. */
+  at: number;
+  /** `admin`, a token's id, or `file`. */
+  actor: string;
+  /** Such as `account.created`, `token.deleted`. */
+  action: string;
+  /** The account's or token's id. */
+  subject: string;
+  requestId: string | null;
+  /** Names of what changed; never a secret. */
+  detail: string | null;
+}
+
+export interface AuditLog {
+  append(entry: AuditEntry): Promise<void>;
+  /** Newest first. The log is bounded: at least the last 100,000 entries are kept. */
+  list(query: { limit: number; subject?: string | undefined }): Promise<AuditEntry[]>;
+}
+
+/** Evictable. Never throws, never answers with anything but what was put there under the very same key. */
+export interface Cache {
+  /** One round trip. Null where there is nothing. */
+  getMany(accountId: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
+  setMany(accountId: string, entries: readonly (readonly [key: string, value: Uint8Array])[], ttlSeconds: number): Promise<void>;
+  dropAccount(accountId: string): Promise<void>;
+}
+
+export interface WorkerEntry {
+  id: string;
+  /** Where gateways reach it. */
+  url: string;
+}
+
+/** Which workers live. An entry that is not announced again within its time to live is gone. */
+export interface WorkerRegistry {
+  announce(entry: WorkerEntry, ttlMs: number): Promise<void>;
+  withdraw(id: string): Promise<void>;
+  live(): Promise<WorkerEntry[]>;
+}

@@ -1,0 +1,215 @@
+import type { Upstream } from "@postern/protocol";
+
+/**
+ * One logged-in IMAP connection, as the rest of the worker sees it. Behind it: imapflow, and typed commands of our own.
+ * Every method throws a `Failure`; none answers with a bare `false`. After a failure that leaves the connection unsure
+ * (time-out, protocol error, BYE) `usable` is false and the pool throws the session away.
+ */
+export interface ImapSession {
+  readonly abilities: Abilities;
+  /** False once the connection is closed, closing or in doubt. Looked at after every command. */
+  readonly usable: boolean;
+  /** The path that is selected (always read-only: EXAMINE), or null. */
+  readonly selected: string | null;
+  /** All mailboxes, with counters from one LIST-STATUS where offered, else STATUS for each selectable one when `counters`. */
+  list(options: { counters: boolean }): Promise<ListedMailbox[]>;
+  /** Null: there is no such mailbox. */
+  status(path: string): Promise<MailboxStatus | null>;
+  /** EXAMINE, sent even if it is selected already: the answer is proof of the mailbox's state now. Null: no such mailbox. */
+  examine(path: string): Promise<SelectedMailbox | null>;
+  /** Of the selected mailbox. Chunks long sets. Rows in no promised order; those that are gone are missing. */
+  fetch(range: FetchRange, items: FetchItems): Promise<FetchedMessage[]>;
+  /** `BODY.PEEK[section]<offset.length>` of one message. Null: the message is gone. Shorter than `length`: the end. */
+  fetchPiece(uid: number, section: string, offset: number, length: number): Promise<Uint8Array | null>;
+  /** UIDs in ascending order. */
+  search(key: SearchKey): Promise<number[]>;
+  /** How many match. One number over the wire with ESEARCH. */
+  searchCount(key: SearchKey): Promise<number>;
+  /** The `from`th to `to`th (1-based, ascending by UID, inclusive) of what matches, and how many match at all.
+   *  O(window) over the wire with ESEARCH and PARTIAL (RFC 5267 or 9394); otherwise cut from the whole here. */
+  searchWindow(key: SearchKey, window: { last: number } | { from: number; to: number }): Promise<{ uids: number[]; total: number }>;
+  /** Sequence number of the highest UID at or below `uid` in the selected mailbox: how many UIDs are ≤ uid. */
+  countUpTo(uid: number): Promise<number>;
+  /** Only with `abilities.sort`. UIDs in the order asked; `from`/`to` 1-based, inclusive, by ESORT PARTIAL where offered. */
+  sort(by: SortKey, key: SearchKey, window: { from: number; to: number }): Promise<{ uids: number[]; total: number }>;
+  /** Empty where the server has no quota. */
+  quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]>;
+  noop(): Promise<void>;
+}
+
+export interface Abilities {
+  condstore: boolean;
+  esearch: boolean;
+  /** CONTEXT=SEARCH, PARTIAL */
+  searchPartial: boolean;
+  searchRes: boolean;
+  sort: boolean;
+  sortPartial: boolean;
+  listStatus: boolean;
+  specialUse: boolean;
+  objectId: boolean;
+  quota: boolean;
+  binary: boolean;
+  utf8: boolean;
+}
+
+export interface ListedMailbox {
+  /** Decoded to Unicode, INBOX in capitals. */
+  path: string;
+  delimiter: string | null;
+  /** As the server gives them: `\HasChildren`, `\Noselect`, `\NonExistent`, `\Trash`. */
+  attributes: string[];
+  subscribed: boolean;
+  /** Null where not asked for, not selectable, or refused. */
+  status: MailboxStatus | null;
+}
+
+export interface MailboxStatus {
+  messages: number;
+  unseen: number | null;
+  uidNext: number | null;
+  uidValidity: number;
+  /** Null without CONDSTORE, or where the mailbox has none (NOMODSEQ). */
+  highestModseq: bigint | null;
+  mailboxId: string | null;
+  /** Epoch milliseconds just before the command was sent. */
+  asOf: number;
+}
+
+export interface SelectedMailbox extends Omit<MailboxStatus, "unseen" | "uidNext"> {
+  path: string;
+  /** Where the server does not tell (Courier), learnt from the last message. */
+  uidNext: number;
+}
+
+/** Sequence numbers or UIDs; `uids` as a list, `uidRange` inclusive. */
+export type FetchRange =
+  | { sequence: { from: number; to: number } }
+  | { uids: readonly number[] }
+  | { uidRange: { from: number; to: number } };
+
+export interface FetchItems {
+  flags?: boolean;
+  envelope?: boolean;
+  structure?: boolean;
+  internalDate?: boolean;
+  size?: boolean;
+  /** Sections for `BODY.PEEK[…]`, such as `HEADER`, `1.MIME`, `2.1`, each with a limit of octets (`<0.limit>`) if given. */
+  sections?: readonly { section: string; limit?: number }[];
+}
+
+export interface FetchedMessage {
+  uid: number;
+  sequence: number;
+  flags?: string[];
+  modseq?: bigint | null;
+  envelope?: Envelope;
+  structure?: Structure;
+  internalDate?: Date | null;
+  size?: number;
+  /** By section as asked. Null: NIL. */
+  sections?: Map<string, Uint8Array | null>;
+}
+
+/** RFC 9051 section 7.5.2, with encoded words decoded. */
+export interface Envelope {
+  /** Null: missing or not a date. */
+  date: Date | null;
+  subject: string | null;
+  messageId: string | null;
+  inReplyTo: string | null;
+  from: EnvelopeAddress[];
+  sender: EnvelopeAddress[];
+  replyTo: EnvelopeAddress[];
+  to: EnvelopeAddress[];
+  cc: EnvelopeAddress[];
+  bcc: EnvelopeAddress[];
+}
+
+export interface EnvelopeAddress {
+  name: string | null;
+  address: string | null;
+}
+
+/** BODYSTRUCTURE (RFC 9051 section 7.5.2), part numbers given. Text in it is decoded (RFC 2047, RFC 2231). */
+export interface Structure {
+  /** `TEXT` addressable number: `1`, `2.1`; the number `1` for a message that is no multipart; empty for a multipart root. */
+  part: string;
+  /** Lower case: `text/plain`, `multipart/mixed`. */
+  type: string;
+  parameters: Record<string, string>;
+  disposition: string | null;
+  dispositionParameters: Record<string, string>;
+  /** With angle brackets as sent. */
+  contentId: string | null;
+  /** Lower case. */
+  encoding: string;
+  /** Encoded octets. 0 for multiparts. */
+  size: number;
+  description: string | null;
+  /** Of a multipart: its parts. Of a message/rfc822: the one structure within. */
+  children: Structure[];
+}
+
+/** Search keys as IMAP has them (RFC 9051 section 6.4.4), exact: days are dates without time zone. */
+export type SearchKey =
+  | { all: true }
+  | { and: readonly SearchKey[] }
+  | { or: readonly [SearchKey, SearchKey] }
+  | { not: SearchKey }
+  | { text: "from" | "to" | "cc" | "bcc" | "subject" | "body" | "text"; value: string }
+  | { header: string; value: string }
+  | { day: "since" | "before" | "on" | "sentsince" | "sentbefore" | "senton"; date: { year: number; month: number; day: number } }
+  | { larger: number }
+  | { smaller: number }
+  /** `\Seen` and the like, or a keyword; `not` for its absence. */
+  | { flag: string }
+  /** An empty list matches nothing. */
+  | { uids: readonly number[] }
+  | { uidRange: { from: number; to: number } };
+
+/** RFC 5256 section 3. */
+export interface SortKey {
+  by: "arrival" | "date" | "from" | "subject" | "size";
+  reverse: boolean;
+}
+
+/** How a connection is opened. */
+export interface ConnectOptions {
+  host: string;
+  /** The vetted address that is dialled; `host` stays the name for TLS. */
+  address: string;
+  port: number;
+  security: "tls" | "starttls" | "none";
+  tls: { ca?: string | undefined; servername?: string | undefined } | null;
+  user: string;
+  secret: { password: string } | { accessToken: string };
+  /** For the whole way from the first packet to the end of the login. */
+  timeoutMs: number;
+  /** For one command. */
+  commandTimeoutMs: number;
+  /** Told of every command when its tagged answer is there (or it failed). Never with arguments. */
+  onCommand?: ((command: CommandReport) => void) | undefined;
+  /** Told once, when the connection is no more. */
+  onClose?: (() => void) | undefined;
+}
+
+export interface CommandReport {
+  /** `FETCH`, `SEARCH` … */
+  name: string;
+  ms: number;
+  /** Octets received during it. */
+  bytes: number;
+  ok: boolean;
+}
+
+/** A session as the pool holds it: with its end. */
+export interface OpenSession extends ImapSession {
+  /** LOGOUT, then close. Never throws. */
+  logout(): Promise<void>;
+  /** At once. */
+  close(): void;
+}
+
+/** What the server said, of a NO, BAD or BYE. */
+export type { Upstream };

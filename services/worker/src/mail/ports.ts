@@ -1,0 +1,28 @@
+import type { Call } from "@postern/protocol";
+import type { ImapSession } from "../imap/session.ts";
+
+/** What the core asks of the rooms around it. */
+
+export interface Borrow {
+  account: string;
+  /** The path that will be selected: a session that has it already is preferred. */
+  mailbox?: string | undefined;
+  /** `interactive` is never made to wait by `bulk` (downloads, scans): some sessions are not lent to bulk. */
+  lane: "interactive" | "bulk";
+  call: Call;
+}
+
+/**
+ * The only way to a session, which is given back by itself when `work` ends. `work` must not keep it.
+ * Adds what was waited, sent and received to `call.report`.
+ * Throws `not-found`, `account-disabled`, `account-reauth-required`, `upstream-unreachable`, `upstream-connection-limit`,
+ * `upstream-timeout`, `cancelled`. A session that dies under read-only work before `work` has answered is replaced once.
+ */
+export interface Sessions {
+  use<T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T>;
+}
+
+/** An account as the core needs it. Throws `not-found`. */
+export interface AccountDirectory {
+  keyOf(account: string): Promise<number>;
+}
