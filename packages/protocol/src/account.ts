@@ -5,6 +5,12 @@ export const accountId = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
   .describe("Chosen when the account is registered, or made by Postern.");
 
+/** For accounts whose maker does not choose: 16 characters, 80 random bits. */
+export function newAccountId(): string {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => alphabet.charAt(byte % 32)).join("");
+}
+
 export const accountState = z.enum(["connecting", "connected", "authenticationFailed", "unreachable", "disabled"]);
 export type AccountState = z.infer<typeof accountState>;
 
@@ -15,7 +21,11 @@ const port = z.int().min(1).max(65535);
 
 export const tlsOptions = z.strictObject({
   ca: z.string().max(65536).optional().describe("PEM certificates of a private CA, trusted for this account alone."),
-  servername: z.string().max(253).optional().describe("The name that the certificate must carry, where it is not the host."),
+  servername: z
+    .string()
+    .max(253)
+    .optional()
+    .describe("The name that the certificate must carry, where it is not the host."),
 });
 
 const endpoint = {
@@ -60,7 +70,10 @@ export type AccountInput = z.infer<typeof accountInput>;
 export const accountPatch = z.strictObject({
   name: name.nullable().optional(),
   disabled: z.boolean().optional().describe("A disabled account keeps everything and connects to nothing."),
-  imap: z.strictObject({ ...endpoint, ...credentials }).partial().optional(),
+  imap: z
+    .strictObject({ ...endpoint, ...credentials })
+    .partial()
+    .optional(),
   smtp: smtpInput.nullable().optional(),
 });
 export type AccountPatch = z.infer<typeof accountPatch>;

@@ -5,7 +5,11 @@ const instant = z.iso
   .datetime({ offset: true })
   .or(z.iso.date())
   .describe("RFC 3339 time, or a date, which means its first moment in UTC.");
-const keyword = z.string().min(1).max(200).regex(/^\\?[^\s(){%*"\\\]\u0000-\u001f\u007f-\u{10ffff}]+$/u);
+const keyword = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^\\?[^\s(){%*"\\\]\u0000-\u001f\u007f-\u{10ffff}]+$/u);
 
 /** The keys that a flat query can carry too. Several keys in one filter must all hold. */
 export const filterKeys = {
@@ -16,7 +20,9 @@ export const filterKeys = {
   subject: text.optional(),
   body: text.optional().describe("In the decoded text of the body."),
   text: text.optional().describe("Anywhere: headers or body."),
-  header: z.record(z.string().regex(/^[!-9;-~]{1,200}$/), z.string().max(1000)).optional()
+  header: z
+    .record(z.string().regex(/^[!-9;-~]{1,200}$/), z.string().max(1000))
+    .optional()
     .describe("Header name to a part of its value; an empty value asks whether the header is there."),
   messageId: text.optional(),
   since: instant.optional().describe("Received at or after."),
@@ -60,6 +66,15 @@ export const messageFilter: z.ZodType<MessageFilter> = z
   .meta({ id: "MessageFilter" });
 
 export const messageSort = z.enum([
-  "receivedAt", "-receivedAt", "sentAt", "-sentAt", "from", "-from", "subject", "-subject", "size", "-size",
+  "receivedAt",
+  "-receivedAt",
+  "sentAt",
+  "-sentAt",
+  "from",
+  "-from",
+  "subject",
+  "-subject",
+  "size",
+  "-size",
 ]);
 export type MessageSort = z.infer<typeof messageSort>;

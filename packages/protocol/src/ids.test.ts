@@ -4,13 +4,19 @@ import fc from "fast-check";
 import { packMailboxId, packMessageId, unpackMailboxId, unpackMessageId } from "./ids.ts";
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const mailbox = fc.record({ accountKey: fc.integer({ min: 0, max: 2 ** 48 - 1 }), mailboxKey: u32 });
-const message = fc.record({
-  accountKey: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
-  mailboxKey: u32,
-  uidValidity: u32,
-  uid: u32,
-});
+const mailbox = fc.record(
+  { accountKey: fc.integer({ min: 0, max: 2 ** 48 - 1 }), mailboxKey: u32 },
+  { noNullPrototype: true },
+);
+const message = fc.record(
+  {
+    accountKey: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+    mailboxKey: u32,
+    uidValidity: u32,
+    uid: u32,
+  },
+  { noNullPrototype: true },
+);
 
 test("an id gives back the birthplace it was made from", () => {
   fc.assert(fc.property(mailbox, (place) => assert.deepEqual(unpackMailboxId(packMailboxId(place)), place)));

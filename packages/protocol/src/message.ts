@@ -72,13 +72,35 @@ export const messageField = z.enum(allMessageFields);
 
 /** What a list gives unless told otherwise. */
 export const listFields: readonly MessageField[] = [
-  "id", "mailboxId", "messageId", "subject", "from", "to", "cc", "bcc", "replyTo", "sentAt", "receivedAt", "size",
-  "flags", "modseq", "hasAttachments", "attachments", "identity", "etag",
+  "id",
+  "mailboxId",
+  "messageId",
+  "subject",
+  "from",
+  "to",
+  "cc",
+  "bcc",
+  "replyTo",
+  "sentAt",
+  "receivedAt",
+  "size",
+  "flags",
+  "modseq",
+  "hasAttachments",
+  "attachments",
+  "identity",
+  "etag",
 ];
 
 /** What a single message gives unless told otherwise. */
 export const detailFields: readonly MessageField[] = [
-  ...listFields, "snippet", "text", "html", "headers", "references", "inReplyTo",
+  ...listFields,
+  "snippet",
+  "text",
+  "html",
+  "headers",
+  "references",
+  "inReplyTo",
 ];
 
 /** Only the fields that were asked for are present; `id` always is. */

@@ -75,7 +75,8 @@ const messageResult = z.union([z.object({ message }), z.object({ failure: z.cust
 const ofAccount = { account: accountId };
 const ofMessage = { account: accountId, message: anId };
 
-const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) => ({ kind: "call", input, output }) as const;
+const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
+  ({ kind: "call", input, output }) as const;
 const stream = <I extends z.ZodType>(input: I) => ({ kind: "stream", input, output: streamHead }) as const;
 
 /**
@@ -127,3 +128,12 @@ type Answer<N extends OperationName> = Operations[N]["kind"] extends "stream" ? 
 export type Mail = { [N in OperationName]: (input: Input<N>, call: Call) => Promise<Answer<N>> };
 
 export const operationNames = Object.keys(operations) as OperationName[];
+
+/** An operation whose types are known to the table only. */
+export type AnyOperation = (input: unknown, call: Call) => Promise<unknown>;
+
+/** Makes a `Mail` by making each operation of the table. */
+export function mailOf(make: (name: OperationName) => AnyOperation): Mail {
+  const entries = operationNames.map((name) => [name, make(name)] as const);
+  return Object.fromEntries(entries) as Record<OperationName, AnyOperation> as Mail;
+}

@@ -56,7 +56,11 @@ export interface AccountStore {
   /** The id of the account that has this key; null when there is none. */
   idOfKey(key: number): Promise<string | null>;
   /** Ascending by id, strictly after `after`. `ids` narrows. */
-  list(query: { ids?: readonly string[] | undefined; after?: string | undefined; limit: number }): Promise<AccountRecord[]>;
+  list(query: {
+    ids?: readonly string[] | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): Promise<AccountRecord[]>;
   /** Compare-and-set on `version`; the stored record gets `version + 1`. False when another write came first or it is gone. */
   update(record: AccountRecord): Promise<boolean>;
   /** Ignored when the account has another generation by now: an old login's fate says nothing about the new one. */
@@ -114,7 +118,11 @@ export interface MailboxStore {
   /** All of an account's, those gone included, ascending by key, with the version that `apply` compares (0: none yet). */
   list(accountId: string): Promise<{ version: number; records: MailboxRecord[] }>;
   /** All or nothing. Null when `version` is no longer the stored one: list again and decide anew. */
-  apply(accountId: string, version: number, changes: MailboxChanges): Promise<{ version: number; added: MailboxRecord[] } | null>;
+  apply(
+    accountId: string,
+    version: number,
+    changes: MailboxChanges,
+  ): Promise<{ version: number; added: MailboxRecord[] } | null>;
 }
 
 export interface AuditEntry {
@@ -141,7 +149,11 @@ export interface AuditLog {
 export interface Cache {
   /** One round trip. Null where there is nothing. */
   getMany(accountId: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
-  setMany(accountId: string, entries: readonly (readonly [key: string, value: Uint8Array])[], ttlSeconds: number): Promise<void>;
+  setMany(
+    accountId: string,
+    entries: readonly (readonly [key: string, value: Uint8Array])[],
+    ttlSeconds: number,
+  ): Promise<void>;
   dropAccount(accountId: string): Promise<void>;
 }
 

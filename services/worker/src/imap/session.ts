@@ -27,7 +27,10 @@ export interface ImapSession {
   searchCount(key: SearchKey): Promise<number>;
   /** The `from`th to `to`th (1-based, ascending by UID, inclusive) of what matches, and how many match at all.
    *  O(window) over the wire with ESEARCH and PARTIAL (RFC 5267 or 9394); otherwise cut from the whole here. */
-  searchWindow(key: SearchKey, window: { last: number } | { from: number; to: number }): Promise<{ uids: number[]; total: number }>;
+  searchWindow(
+    key: SearchKey,
+    window: { last: number } | { from: number; to: number },
+  ): Promise<{ uids: number[]; total: number }>;
   /** Sequence number of the highest UID at or below `uid` in the selected mailbox: how many UIDs are ≤ uid. */
   countUpTo(uid: number): Promise<number>;
   /** Only with `abilities.sort`. UIDs in the order asked; `from`/`to` 1-based, inclusive, by ESORT PARTIAL where offered. */
@@ -159,7 +162,10 @@ export type SearchKey =
   | { not: SearchKey }
   | { text: "from" | "to" | "cc" | "bcc" | "subject" | "body" | "text"; value: string }
   | { header: string; value: string }
-  | { day: "since" | "before" | "on" | "sentsince" | "sentbefore" | "senton"; date: { year: number; month: number; day: number } }
+  | {
+      day: "since" | "before" | "on" | "sentsince" | "sentbefore" | "senton";
+      date: { year: number; month: number; day: number };
+    }
   | { larger: number }
   | { smaller: number }
   /** `\Seen` and the like, or a keyword; `not` for its absence. */

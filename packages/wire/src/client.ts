@@ -1,0 +1,132 @@
+import {
+  type AnyOperation,
+  addReport,
+  type Call,
+  Failure,
+  type FailureJson,
+  type Mail,
+  mailOf,
+  type OperationName,
+  operations,
+  type Report,
+  type StreamHead,
+} from "@postern/protocol";
+import { type Dispatcher, errors, Pool } from "undici";
+import { failureHeader, frameOf, headHeader, mailPath, reportHeader, unpackHead } from "./frame.ts";
+
+export interface FarMail {
+  mail: Mail;
+  /** When what is under way has ended. */
+  close(): Promise<void>;
+}
+
+export interface ConnectMailOptions {
+  url: string;
+  secret: string;
+  /** Connections at most; a stream in flight holds one. */
+  connections?: number;
+}
+
+/** Thrown when not one octet of the call can have reached the worker: another may be asked instead. */
+export class NotReached extends Failure {
+  constructor(cause: unknown) {
+    super("unavailable", { detail: "No worker can be reached.", retryAfter: 1, cause });
+  }
+}
+
+/** Time beyond the call's own deadline in which the worker may still say itself that it was too slow. */
+const GRACE_MS = 2_000;
+
+/** Makes the `Mail` of the worker at `url` look near: same answers, same failures, same deadline, same cancel. */
+export function connectMail(options: ConnectMailOptions): FarMail {
+  const pool = new Pool(options.url, {
+    connections: options.connections ?? 256,
+    connect: { timeout: 2_000 },
+    keepAliveTimeout: 30_000,
+    bodyTimeout: 0,
+  });
+  const authorization = `Bearer ${options.secret}`;
+  return { mail: mailOf((name) => farOperation(pool, authorization, name)), close: () => pool.close() };
+}
+
+function farOperation(pool: Pool, authorization: string, name: OperationName): AnyOperation {
+  const isStream = operations[name].kind === "stream";
+  return async (input, call) => {
+    const response = await post(pool, authorization, mailPath + name, input, call);
+    readReport(response, call.report);
+    if (response.headers[failureHeader] !== undefined) throw Failure.fromJSON(await json<FailureJson>(response));
+    if (response.statusCode !== 200) throw await refusal(response);
+    if (!isStream) return json(response);
+    const head = unpackHead(String(response.headers[headHeader])) as StreamHead;
+    return { head, body: octets(response.body) };
+  };
+}
+
+async function post(
+  pool: Pool,
+  authorization: string,
+  path: string,
+  input: unknown,
+  call: Call,
+): Promise<Dispatcher.ResponseData> {
+  const frame = frameOf(call);
+  try {
+    return await pool.request({
+      path,
+      method: "POST",
+      headers: { authorization, "content-type": "application/json" },
+      body: JSON.stringify({ input, call: frame }),
+      headersTimeout: frame.budgetMs + GRACE_MS,
+      signal: call.signal,
+    });
+  } catch (error) {
+    throw lost(error, call);
+  }
+}
+
+function lost(error: unknown, call: Call): Failure {
+  if (call.signal.aborted) return new Failure("cancelled", { cause: error });
+  if (error instanceof errors.HeadersTimeoutError) {
+    return new Failure("upstream-timeout", { detail: "The worker did not answer in time.", cause: error });
+  }
+  if (error instanceof errors.ConnectTimeoutError || isRefusedConnection(error)) return new NotReached(error);
+  return new Failure("unavailable", { detail: "The connection to the worker was lost.", retryAfter: 1, cause: error });
+}
+
+const notConnected = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
+
+function isRefusedConnection(error: unknown): boolean {
+  return error instanceof Error && "code" in error && notConnected.has(String(error.code));
+}
+
+async function refusal(response: Dispatcher.ResponseData): Promise<Failure> {
+  await response.body.dump();
+  // A worker that is leaving turns calls away before it looks at them.
+  if (response.statusCode === 503) return new NotReached(new Error("the worker is leaving"));
+  const detail =
+    response.statusCode === 401
+      ? "The worker does not accept this gateway's cluster secret."
+      : "Unexpected answer of a worker.";
+  return new Failure("unavailable", { detail });
+}
+
+async function json<T>(response: Dispatcher.ResponseData): Promise<T> {
+  try {
+    return (await response.body.json()) as T;
+  } catch (error) {
+    throw new Failure("unavailable", { detail: "The worker's answer was cut off.", retryAfter: 1, cause: error });
+  }
+}
+
+function readReport(response: Dispatcher.ResponseData, report: Report): void {
+  const header = response.headers[reportHeader];
+  if (typeof header === "string") addReport(report, JSON.parse(header) as Report);
+}
+
+async function* octets(body: Dispatcher.ResponseData["body"]): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new Failure("unavailable", { detail: "The stream broke off.", cause: error });
+  }
+}

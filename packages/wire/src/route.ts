@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import {
+  type AnyOperation,
+  Failure,
+  type Input,
+  type Mail,
+  mailOf,
+  newAccountId,
+  type OperationName,
+} from "@postern/protocol";
+import { type FarMail, NotReached } from "./client.ts";
+
+export interface WorkerAddress {
+  id: string;
+  url: string;
+}
+
+export interface RouteOptions {
+  /** Who lives, as far as is known now. */
+  workers: () => readonly WorkerAddress[];
+  connect: (url: string) => FarMail;
+}
+
+/**
+ * One `Mail` over many workers. All calls of an account go to the same one, which rendezvous hashing names without
+ * anybody having to agree: when a worker comes or goes, only its own accounts move.
+ */
+export function routeMail(options: RouteOptions): FarMail {
+  const links = openLinks(options.connect);
+  const operation = (name: OperationName): AnyOperation => {
+    return async (input, call) => {
+      const named = name === "createAccount" ? withId(input as Input<"createAccount">) : input;
+      for (const worker of rank(links.keep(options.workers()), routingKey(named))) {
+        try {
+          return await (links.to(worker.url)[name] as AnyOperation)(named, call);
+        } catch (error) {
+          // A dead worker is listed until its entry expires. Only a call that cannot have arrived goes to the next one.
+          if (!(error instanceof NotReached)) throw error;
+        }
+      }
+      throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
+    };
+  };
+  return { mail: mailOf(operation), close: links.close };
+}
+
+interface Links {
+  to(url: string): Mail;
+  /** Lets go of those that left, and hands the list on. */
+  keep(living: readonly WorkerAddress[]): readonly WorkerAddress[];
+  close(): Promise<void>;
+}
+
+function openLinks(connect: (url: string) => FarMail): Links {
+  const links = new Map<string, FarMail>();
+  let last: readonly WorkerAddress[] = [];
+  const drop = async (urls: readonly string[]): Promise<void> => {
+    const dropped = urls.map((url) => links.get(url));
+    for (const url of urls) links.delete(url);
+    await Promise.all(dropped.map((link) => link?.close()));
+  };
+  return {
+    to: (url) => {
+      const link = links.get(url) ?? connect(url);
+      links.set(url, link);
+      return link.mail;
+    },
+    keep: (living) => {
+      if (living === last) return living;
+      last = living;
+      const urls = new Set(living.map((worker) => worker.url));
+      void drop([...links.keys()].filter((url) => !urls.has(url)));
+      return living;
+    },
+    close: () => drop([...links.keys()]),
+  };
+}
+
+/** An account must have its id before it is registered, so that its first call goes where all later ones will. */
+function withId(input: Input<"createAccount">): Input<"createAccount"> {
+  return { ...input, account: { ...input.account, id: input.account.id ?? newAccountId() } };
+}
+
+/** The account of a call, wherever its input names one; calls about no account may go anywhere. */
+function routingKey(input: unknown): string {
+  const { account } = input as { account?: string | { id?: string | undefined } };
+  if (typeof account === "string") return account;
+  return account?.id ?? "";
+}
+
+/** Best first: the order in which the workers' hashes with the key fall (highest random weight). */
+export function rank(workers: readonly WorkerAddress[], key: string): WorkerAddress[] {
+  if (workers.length < 2) return [...workers];
+  return workers
+    .map((worker) => ({ worker, weight: weigh(worker.id, key) }))
+    .sort((a, b) => b.weight - a.weight || (a.worker.id < b.worker.id ? -1 : 1))
+    .map(({ worker }) => worker);
+}
+
+function weigh(worker: string, key: string): number {
+  return createHash("sha1").update(`${worker}\0${key}`).digest().readUIntBE(0, 6);
+}

@@ -1,0 +1,97 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { Readable } from "node:stream";
+import {
+  type AnyOperation,
+  type ByteStream,
+  Failure,
+  type Mail,
+  newReport,
+  type OperationName,
+  operationNames,
+  operations,
+  type Report,
+} from "@postern/protocol";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import * as z from "zod";
+import { callOf, failureHeader, headHeader, mailPath, packHead, reportHeader } from "./frame.ts";
+
+const callFrame = z.object({
+  requestId: z.string().max(200),
+  traceparent: z.string().max(200).optional(),
+  actor: z.string().max(200),
+  budgetMs: z.number().min(0).max(86_400_000),
+});
+
+/** Offers a `Mail` to those who know the cluster's secret: one route for each operation of the table. */
+export function serveMail(app: FastifyInstance, mail: Mail, options: { secret: string }): void {
+  app.register(async (scope) => {
+    scope.addHook("onRequest", demandSecret(options.secret));
+    for (const name of operationNames) serveOperation(scope, mail, name);
+  });
+}
+
+function serveOperation(scope: FastifyInstance, mail: Mail, name: OperationName): void {
+  const { kind, input } = operations[name];
+  const body = z.object({ input, call: callFrame });
+  const perform = mail[name] as AnyOperation;
+  scope.post(mailPath + name, async (request, reply) => {
+    const report = newReport();
+    try {
+      const parsed = body.safeParse(request.body);
+      if (!parsed.success) throw new Failure("invalid-request", { detail: z.prettifyError(parsed.error) });
+      const answer = await perform(parsed.data.input, callOf(parsed.data.call, hangUp(reply), report));
+      return kind === "stream" ? sendStream(reply, answer as ByteStream, report) : sendOutput(reply, answer, report);
+    } catch (error) {
+      return sendFailure(request, reply, error, report);
+    }
+  });
+}
+
+function demandSecret(secret: string): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  const wanted = digest(`Bearer ${secret}`);
+  return async (request, reply) => {
+    if (!timingSafeEqual(digest(request.headers.authorization ?? ""), wanted)) {
+      await reply.code(401).send({ error: "this worker answers to its own cluster only" });
+    }
+  };
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Aborts when the far side closes the connection before it has the whole answer. */
+function hangUp(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+function sendOutput(reply: FastifyReply, output: unknown, report: Report): FastifyReply {
+  return reply
+    .header(reportHeader, JSON.stringify(report))
+    .header("content-type", "application/json")
+    .send(JSON.stringify(output));
+}
+
+function sendStream(reply: FastifyReply, stream: ByteStream, report: Report): FastifyReply {
+  return reply
+    .header(reportHeader, JSON.stringify(report))
+    .header(headHeader, packHead(stream.head))
+    .header("content-type", "application/octet-stream")
+    .send(Readable.from(stream.body, { objectMode: false, highWaterMark: 64 * 1024 }));
+}
+
+function sendFailure(request: FastifyRequest, reply: FastifyReply, error: unknown, report: Report): FastifyReply {
+  const failure = Failure.from(error);
+  if (failure.code === "internal")
+    request.log.error({ err: failure.cause ?? failure }, "operation failed unexpectedly");
+  return reply
+    .code(500)
+    .header(reportHeader, JSON.stringify(report))
+    .header(failureHeader, failure.code)
+    .header("content-type", "application/json")
+    .send(JSON.stringify(failure));
+}
