@@ -1,0 +1,3 @@
+export { ConfigurationError, commaList, type Environment, logLevel, portNumber, readEnvironment } from "./env.ts";
+export { createLogger, type Logger } from "./log.ts";
+export { type Running, runService } from "./run.ts";
