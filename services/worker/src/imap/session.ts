@@ -48,6 +48,8 @@ export interface Abilities {
   searchRes: boolean;
   sort: boolean;
   sortPartial: boolean;
+  /** RETURN options in LIST (RFC 5258). */
+  listExtended: boolean;
   listStatus: boolean;
   specialUse: boolean;
   objectId: boolean;

@@ -1,0 +1,22 @@
+import type { Abilities } from "./session.ts";
+
+/** What the server said after the login. IMAP4rev2 (RFC 9051 appendix E) has much of it built in. */
+export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abilities {
+  const has = (name: string): boolean => capabilities.has(name);
+  const rev2 = has("IMAP4REV2");
+  return {
+    condstore: has("CONDSTORE") || has("QRESYNC"),
+    esearch: has("ESEARCH") || rev2,
+    searchPartial: has("CONTEXT=SEARCH") || has("PARTIAL"),
+    searchRes: has("SEARCHRES") || rev2,
+    sort: has("SORT"),
+    sortPartial: has("SORT") && has("ESORT") && (has("CONTEXT=SORT") || has("CONTEXT=SEARCH")),
+    listExtended: has("LIST-EXTENDED") || rev2,
+    listStatus: has("LIST-STATUS") || rev2,
+    specialUse: has("SPECIAL-USE") || rev2,
+    objectId: has("OBJECTID"),
+    quota: has("QUOTA"),
+    binary: has("BINARY") || rev2,
+    utf8: has("UTF8=ACCEPT"),
+  };
+}

@@ -1,0 +1,54 @@
+import { Failure } from "@postern/protocol";
+import type { Connection } from "../connection.ts";
+import { mailboxName } from "../encode.ts";
+import { bigintOf, listOf, numberOf, octetsOf, type Value } from "../response.ts";
+import type { Abilities, SelectedMailbox } from "../session.ts";
+import { fetch } from "./fetch.ts";
+import { ignoreMissing } from "./status.ts";
+
+/** EXAMINE (RFC 9051 section 6.3.3): nothing that follows can change the mailbox. Null: there is no such mailbox. */
+export async function examine(
+  connection: Connection,
+  abilities: Abilities,
+  path: string,
+): Promise<SelectedMailbox | null> {
+  const asOf = Date.now();
+  const codes = new Map<string, Value | undefined>();
+  let messages = 0;
+  const done = await connection
+    .run({
+      name: "EXAMINE",
+      parts: ["EXAMINE ", mailboxName(path), abilities.condstore ? " (CONDSTORE)" : ""],
+      onData: (response) => {
+        if (response.name === "EXISTS") messages = response.number ?? 0;
+      },
+      onStatus: (response) => {
+        if (response.code !== null) codes.set(response.code, response.codeValues[0]);
+      },
+    })
+    .catch(ignoreMissing);
+  if (!done) return null;
+  const uidValidity = numberOf(codes.get("UIDVALIDITY"));
+  if (!uidValidity) throw noUidValidity(path);
+  return {
+    path,
+    messages,
+    uidValidity,
+    uidNext: numberOf(codes.get("UIDNEXT")) || (await learnUidNext(connection, abilities, messages)),
+    highestModseq: bigintOf(codes.get("HIGHESTMODSEQ")) || null,
+    mailboxId: octetsOf(listOf(codes.get("MAILBOXID"))[0]),
+    asOf,
+  };
+}
+
+/** Without UIDVALIDITY (RFC 9051 section 7.1: "a server that does not keep UIDs") no id could be trusted to mean one message. */
+function noUidValidity(path: string): Failure {
+  return new Failure("upstream-protocol", { detail: `The mail server gives no lasting UIDs in ${path}.` });
+}
+
+/** Some servers (Courier) do not tell UIDNEXT: it is above the last message's UID. */
+async function learnUidNext(connection: Connection, abilities: Abilities, messages: number): Promise<number> {
+  if (messages === 0) return 1;
+  const last = await fetch(connection, abilities, { sequence: { from: messages, to: messages } }, {});
+  return (last[0]?.uid ?? 0) + 1;
+}

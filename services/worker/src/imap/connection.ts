@@ -1,0 +1,166 @@
+import type { Socket } from "node:net";
+import type { Part } from "./encode.ts";
+import { closedFailure, refusal, timeoutFailure, unreadable } from "./failures.ts";
+import { type DataResponse, parseResponse, ProtocolError, type RawResponse, type StatusResponse } from "./response.ts";
+import { ResponseReader } from "./response-reader.ts";
+import type { CommandReport } from "./session.ts";
+
+export interface Command {
+  /** For reports and failures: `UID FETCH` counts as `FETCH`. */
+  name: string;
+  parts: Part[];
+  /** Every untagged response that arrives while the command runs. */
+  onData?: (response: DataResponse) => void;
+  onStatus?: (response: StatusResponse) => void;
+}
+
+export interface ConnectionOptions {
+  commandTimeoutMs: number;
+  /** What the server takes without being asked to go on: every literal, those up to 4,096 octets, none (RFC 7888). */
+  literals: "plus" | "minus" | "synchronizing";
+  onCommand: (report: CommandReport) => void;
+  onClose: () => void;
+}
+
+/** Above what any answer that Postern asks for needs; a server that sends more is not to be trusted. */
+const LIMITS = { line: 16 << 20, literal: 24 << 20, response: 32 << 20 };
+/** Octets that one command may bring in all. */
+const MAX_ANSWER = 128 << 20;
+
+interface Running {
+  command: Command;
+  tag: string;
+  resolve: (response: StatusResponse) => void;
+  reject: (error: Error) => void;
+  /** What is to be sent when the server says "go on". */
+  rest: Part[];
+}
+
+/**
+ * One command at a time on a socket that is logged in. There is no way to call a command off in IMAP: one that is beyond
+ * its deadline takes the connection with it, since nobody can tell what else its answer would be mixed up with.
+ */
+export class Connection {
+  private readonly socket: Socket;
+  private readonly options: ConnectionOptions;
+  private readonly reader: ResponseReader;
+  private running: Running | null = null;
+  private tags = 0;
+  private received = 0;
+  private bye: StatusResponse | null = null;
+  private closed = false;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.socket = socket;
+    this.options = options;
+    this.reader = new ResponseReader(LIMITS, (raw) => this.answer(raw));
+    socket.on("data", (chunk: Buffer) => this.read(chunk));
+    socket.on("error", (error) => this.end(closedFailure(this.running?.command.name ?? null, this.bye, error)));
+    socket.on("close", () => this.end(closedFailure(this.running?.command.name ?? null, this.bye)));
+  }
+
+  get usable(): boolean {
+    return !this.closed && this.bye === null;
+  }
+
+  /** The tagged OK. Throws a `Failure` for NO and BAD, and for everything that ends the connection. */
+  async run(command: Command): Promise<StatusResponse> {
+    if (!this.usable) throw closedFailure(null, this.bye);
+    if (this.running) throw new Error(`${command.name} while ${this.running.command.name} runs`);
+    const started = performance.now();
+    this.received = 0;
+    let ok = false;
+    try {
+      const response = await this.exchange(command);
+      if (response.status !== "OK") throw refusal(command.name, response);
+      ok = true;
+      return response;
+    } finally {
+      const ms = performance.now() - started;
+      this.options.onCommand({ name: command.name, ms, bytes: this.received, ok });
+    }
+  }
+
+  close(): void {
+    this.end(closedFailure(this.running?.command.name ?? null, this.bye));
+  }
+
+  private exchange(command: Command): Promise<StatusResponse> {
+    const { commandTimeoutMs } = this.options;
+    return new Promise<StatusResponse>((resolve, reject) => {
+      const deadline = setTimeout(() => this.end(timeoutFailure(command.name, commandTimeoutMs)), commandTimeoutMs);
+      const settle = <T>(then: (value: T) => void) => {
+        return (value: T): void => {
+          clearTimeout(deadline);
+          this.running = null;
+          then(value);
+        };
+      };
+      this.tags += 1;
+      const tag = `P${this.tags}`;
+      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [] };
+      this.send([`${tag} `, ...command.parts, "\r\n"]);
+    });
+  }
+
+  /** Writes up to the next literal that needs the server's leave. */
+  private send(parts: Part[]): void {
+    const octets: Buffer[] = [];
+    for (const [index, part] of parts.entries()) {
+      if (typeof part === "string") {
+        octets.push(Buffer.from(part, "latin1"));
+        continue;
+      }
+      const waits = this.mustWait(part.literal.length);
+      octets.push(Buffer.from(`{${part.literal.length}${waits ? "" : "+"}}\r\n`));
+      if (waits) {
+        if (this.running) this.running.rest = [{ literal: part.literal }, ...parts.slice(index + 1)];
+        break;
+      }
+      octets.push(part.literal);
+    }
+    this.socket.write(Buffer.concat(octets));
+  }
+
+  private mustWait(size: number): boolean {
+    const { literals } = this.options;
+    return literals === "synchronizing" || (literals === "minus" && size > 4_096);
+  }
+
+  private goOn(): void {
+    const [first, ...rest] = this.running?.rest ?? [];
+    if (!this.running || first === undefined || typeof first === "string") return;
+    this.running.rest = [];
+    this.socket.write(first.literal);
+    this.send(rest);
+  }
+
+  private read(chunk: Buffer): void {
+    this.received += chunk.length;
+    try {
+      if (this.received > MAX_ANSWER && this.running) throw new ProtocolError("an answer is too large");
+      if (!this.closed) this.reader.push(chunk);
+    } catch (error) {
+      this.end(unreadable(this.running?.command.name ?? null, error));
+    }
+  }
+
+  private answer(raw: RawResponse): void {
+    if (this.closed) return;
+    const response = parseResponse(raw);
+    const { running } = this;
+    if (response.kind === "continue") this.goOn();
+    else if (response.kind === "data") running?.command.onData?.(response);
+    else if (response.tag === running?.tag) running.resolve(response);
+    else if (response.status === "BYE") this.bye = response;
+    else running?.command.onStatus?.(response);
+  }
+
+  private end(failure: Error): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.destroy();
+    this.running?.reject(failure);
+    this.options.onClose();
+  }
+}

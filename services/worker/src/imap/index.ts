@@ -1,0 +1,2 @@
+export { connectSession } from "./connect.ts";
+export type * from "./session.ts";

@@ -1,0 +1,98 @@
+import { examine } from "./commands/examine.ts";
+import { fetch } from "./commands/fetch.ts";
+import { fetchPiece } from "./commands/fetch-piece.ts";
+import { list } from "./commands/list.ts";
+import { quota } from "./commands/quota.ts";
+import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
+import { sort } from "./commands/sort.ts";
+import { status } from "./commands/status.ts";
+import type { Connection } from "./connection.ts";
+import type {
+  Abilities,
+  FetchedMessage,
+  FetchItems,
+  FetchRange,
+  ListedMailbox,
+  MailboxStatus,
+  OpenSession,
+  SearchKey,
+  SelectedMailbox,
+  SortKey,
+} from "./session.ts";
+
+/** The port over one connection: which mailbox is selected is all that it remembers. */
+export class Session implements OpenSession {
+  readonly abilities: Abilities;
+  selected: string | null = null;
+  private readonly wire: Connection;
+
+  constructor(wire: Connection, abilities: Abilities) {
+    this.wire = wire;
+    this.abilities = abilities;
+  }
+
+  get usable(): boolean {
+    return this.wire.usable;
+  }
+
+  list(options: { counters: boolean }): Promise<ListedMailbox[]> {
+    return list(this.wire, this.abilities, options);
+  }
+
+  status(path: string): Promise<MailboxStatus | null> {
+    return status(this.wire, this.abilities, path);
+  }
+
+  async examine(path: string): Promise<SelectedMailbox | null> {
+    // A failed EXAMINE leaves nothing selected (RFC 9051 section 6.3.2).
+    this.selected = null;
+    const selected = await examine(this.wire, this.abilities, path);
+    if (selected) this.selected = path;
+    return selected;
+  }
+
+  fetch(range: FetchRange, items: FetchItems): Promise<FetchedMessage[]> {
+    return fetch(this.wire, this.abilities, range, items);
+  }
+
+  fetchPiece(uid: number, section: string, offset: number, length: number): Promise<Uint8Array | null> {
+    return fetchPiece(this.wire, uid, section, offset, length);
+  }
+
+  search(key: SearchKey): Promise<number[]> {
+    return search(this.wire, this.abilities, key);
+  }
+
+  searchCount(key: SearchKey): Promise<number> {
+    return searchCount(this.wire, this.abilities, key);
+  }
+
+  searchWindow(key: SearchKey, window: Window): Promise<{ uids: number[]; total: number }> {
+    return searchWindow(this.wire, this.abilities, key, window);
+  }
+
+  async countUpTo(uid: number): Promise<number> {
+    return uid < 1 ? 0 : this.searchCount({ uidRange: { from: 1, to: uid } });
+  }
+
+  sort(by: SortKey, key: SearchKey, window: { from: number; to: number }): Promise<{ uids: number[]; total: number }> {
+    return sort(this.wire, this.abilities, by, key, window);
+  }
+
+  async quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]> {
+    return this.abilities.quota ? quota(this.wire, path) : [];
+  }
+
+  async noop(): Promise<void> {
+    await this.wire.run({ name: "NOOP", parts: ["NOOP"] });
+  }
+
+  async logout(): Promise<void> {
+    if (this.usable) await this.wire.run({ name: "LOGOUT", parts: ["LOGOUT"] }).catch(() => undefined);
+    this.close();
+  }
+
+  close(): void {
+    this.wire.close();
+  }
+}

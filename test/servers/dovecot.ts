@@ -1,0 +1,163 @@
+import { execFile } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { makeCertificates } from "./certificates.ts";
+import { type Daemon, freePorts, startDaemon, temporaryFolder } from "./process.ts";
+
+const execute = promisify(execFile);
+
+export interface DovecotOptions {
+  /** Capabilities that the server keeps to itself, such as `["CONDSTORE", "QRESYNC"]`; it then acts as a server without them. */
+  without?: string[];
+  /** Connections one user may have from one address. */
+  maxConnections?: number;
+  /** Hierarchy separator; `/` unless told otherwise. */
+  separator?: string;
+  /** Storage limit of every user, such as `10M`. */
+  quota?: string;
+  /** Whether SPECIAL-USE mailboxes are declared and made. */
+  specialUse?: boolean;
+  storage?: "maildir" | "sdbox";
+}
+
+export interface Credentials {
+  user: string;
+  password: string;
+}
+
+export interface DovecotServer {
+  host: string;
+  /** Clear text and STARTTLS. */
+  port: number;
+  tlsPort: number;
+  /** PEM of the authority that signed the server's certificate, which is for `localhost` and 127.0.0.1. */
+  ca: string;
+  /** Any name is a user of its own, whose mailbox is empty at first. */
+  user(name: string): Credentials;
+  doveadm(...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const PASSWORD = "correct-horse";
+
+/** Dovecot as Debian packages it, with a configuration, mailboxes and ports of its own. */
+export async function startDovecot(options: DovecotOptions = {}): Promise<DovecotServer> {
+  const folder = temporaryFolder("pst-dc-");
+  chmodSync(folder, 0o755);
+  const [port = 0, tlsPort = 0] = await freePorts(2);
+  const certificates = await makeCertificates(folder);
+  const configuration = join(folder, "dovecot.conf");
+  for (const name of ["run", "state", "mail"]) mkdirSync(join(folder, name));
+  chmodSync(join(folder, "mail"), 0o777);
+  writeFileSync(configuration, configure(folder, port, tlsPort, certificates, options));
+  if (options.without) await takeAway(configuration, options.without);
+  const daemon: Daemon = await startDaemon(["dovecot", "-F", "-c", configuration], () => greets(port));
+  return {
+    host: "127.0.0.1",
+    port,
+    tlsPort,
+    ca: certificates.ca,
+    user: (name) => ({ user: name, password: PASSWORD }),
+    doveadm: async (...args) => (await execute("doveadm", ["-c", configuration, ...args])).stdout,
+    stop: daemon.stop,
+  };
+}
+
+function configure(
+  folder: string,
+  port: number,
+  tlsPort: number,
+  certificates: { certificate: string; key: string },
+  options: DovecotOptions,
+): string {
+  const isRoot = process.getuid?.() === 0;
+  const owner = isRoot ? "mail" : userInfo().username;
+  const separator = options.separator ?? "/";
+  return `
+protocols = imap
+listen = 127.0.0.1
+base_dir = ${folder}/run
+state_dir = ${folder}/state
+log_path = ${folder}/dovecot.log
+default_login_user = ${isRoot ? "dovenull" : owner}
+default_internal_user = ${isRoot ? "dovecot" : owner}
+default_internal_group = ${isRoot ? "dovecot" : owner}
+mail_uid = ${owner}
+mail_gid = ${owner}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_home = ${folder}/mail/%u
+mail_location = ${options.storage ?? "sdbox"}:~/store
+mail_max_userip_connections = ${options.maxConnections ?? 100}
+mail_fsync = never
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+ssl = yes
+ssl_cert = <${certificates.certificate}
+ssl_key = <${certificates.key}
+${isRoot ? "" : "service anvil { chroot = \n}\nservice imap-login { chroot = \n}\n"}
+service imap-login {
+  inet_listener imap {
+    port = ${port}
+  }
+  inet_listener imaps {
+    port = ${tlsPort}
+  }
+}
+service imap {
+  process_limit = 1024
+}
+passdb {
+  driver = static
+  args = password=${PASSWORD}
+}
+userdb {
+  driver = static
+  args = uid=${owner} gid=${owner} home=${folder}/mail/%u
+}
+${options.quota ? `mail_plugins = quota\nprotocol imap {\n  mail_plugins = quota imap_quota\n}\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n  quota_rule = *:storage=${options.quota}\n}` : ""}
+namespace inbox {
+  inbox = yes
+  separator = ${separator}
+${options.specialUse === false ? "" : specialUse()}
+}
+`;
+}
+
+function specialUse(): string {
+  const uses = { Drafts: "Drafts", Junk: "Junk", Trash: "Trash", Sent: "Sent", Archive: "Archive" };
+  return Object.entries(uses)
+    .map(([name, use]) => `  mailbox ${name} {\n    auto = subscribe\n    special_use = \\${use}\n  }`)
+    .join("\n");
+}
+
+/** Dovecot's own list, less what is taken away. */
+async function takeAway(configuration: string, without: string[]): Promise<void> {
+  const { stdout } = await execute("doveconf", ["-c", configuration, "-h", "imap_capability"]).catch(() => ({ stdout: "" }));
+  const all = stdout.trim() || defaultCapabilities;
+  const left = all.split(" ").filter((capability) => !without.includes(capability));
+  const { readFileSync } = await import("node:fs");
+  const text = readFileSync(configuration, "utf8");
+  writeFileSync(configuration, `${text}\nimap_capability = ${left.join(" ")}\n`);
+}
+
+const defaultCapabilities =
+  "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES THREAD=REFS THREAD=ORDEREDSUBJECT " +
+  "MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH " +
+  "ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE " +
+  "LITERAL+ NOTIFY SPECIAL-USE";
+
+function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("data", () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+  });
+}

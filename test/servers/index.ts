@@ -1,0 +1,2 @@
+export { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "./dovecot.ts";
+export { type RedisServer, startRedis } from "./redis.ts";
