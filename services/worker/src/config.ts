@@ -1,0 +1,61 @@
+import {
+  clusterSecret,
+  commaList,
+  type Environment,
+  logLevel,
+  portNumber,
+  readEnvironment,
+  readKeyRing,
+} from "@postern/service";
+import type { KeyRing } from "@postern/store";
+import * as z from "zod";
+
+/** The variables that say how mail is reached: the same in a worker of its own and in standalone. */
+export const mailVariables = {
+  ALLOWED_MAIL_HOSTS: commaList,
+  ACCOUNTS_FILE: z.string().optional(),
+} as const;
+
+const variables = {
+  ...mailVariables,
+  HOST: z.string().default("127.0.0.1"),
+  PORT: portNumber.default(8026),
+  REDIS_URL: z.string(),
+  CACHE_REDIS_URL: z.string().optional(),
+  SECRET_KEYS: z.string(),
+  CLUSTER_SECRET: z.string().min(16).optional(),
+  ADVERTISE_URL: z.url().optional(),
+  LOG_LEVEL: logLevel,
+} as const;
+
+export interface WorkerConfig {
+  host: string;
+  port: number;
+  redisUrl: string;
+  cacheRedisUrl: string | undefined;
+  ring: KeyRing;
+  clusterSecret: string;
+  /** Where gateways reach this worker; undefined: where it listens. */
+  advertiseUrl: string | undefined;
+  allowedMailHosts: string[];
+  accountsFile: string | undefined;
+  logLevel: string;
+}
+
+/** Throws `ConfigurationError`. */
+export function readWorkerConfig(env: Environment): WorkerConfig {
+  const read = readEnvironment(env, variables);
+  const ring = readKeyRing(read.SECRET_KEYS);
+  return {
+    host: read.HOST,
+    port: read.PORT,
+    redisUrl: read.REDIS_URL,
+    cacheRedisUrl: read.CACHE_REDIS_URL,
+    ring,
+    clusterSecret: clusterSecret(read.CLUSTER_SECRET, ring),
+    advertiseUrl: read.ADVERTISE_URL,
+    allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
+    accountsFile: read.ACCOUNTS_FILE,
+    logLevel: read.LOG_LEVEL,
+  };
+}

@@ -1,0 +1,42 @@
+import type { Mail } from "@postern/protocol";
+import type { Logger } from "@postern/service";
+import { serveMail } from "@postern/wire";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+
+export interface WorkerHttpOptions {
+  mail: Mail;
+  secret: string;
+  log: Logger;
+  metrics: Registry;
+  /** Whether it is on its way out. */
+  isDraining: () => boolean;
+  ping: () => Promise<void>;
+}
+
+/** Longer than any call's own deadline: what is late is ended by those who know what it waits for. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** A worker's face: calls for the cluster, and what an orchestrator asks. */
+export function workerHttp(options: WorkerHttpOptions): FastifyInstance {
+  const app = fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: 4 << 20,
+  });
+  app.get("/livez", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_, reply) => {
+    if (options.isDraining()) return reply.code(503).send({ status: "draining" });
+    const store = await options.ping().then(
+      () => "ok",
+      () => "degraded",
+    );
+    return { status: "ok", store };
+  });
+  app.get("/metrics", async (_, reply) =>
+    reply.type(options.metrics.contentType).send(await options.metrics.metrics()),
+  );
+  serveMail(app, options.mail, { secret: options.secret });
+  return app;
+}

@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { CommandReport } from "./imap/index.ts";
+
+export interface WorkerMetrics {
+  command(report: CommandReport): void;
+  waited(ms: number): void;
+  cache(hits: number, misses: number): void;
+}
+
+/** Sessions by the state they are in, and jobs that wait for one. */
+export interface PoolCounts {
+  states: Readonly<Record<string, number>>;
+  waiting: number;
+}
+
+const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30];
+
+/** What an operator asks a worker. Never by account: that would be a series for each. */
+export function workerMetrics(registry: Registry, pools: () => PoolCounts): WorkerMetrics {
+  const registers = [registry];
+  const commands = new Histogram({
+    name: "postern_imap_command_seconds",
+    help: "Time from an IMAP command to its tagged answer.",
+    labelNames: ["command", "ok"],
+    buckets: SECONDS,
+    registers,
+  });
+  const bytes = new Counter({
+    name: "postern_imap_received_bytes_total",
+    help: "Octets received from mail servers.",
+    registers,
+  });
+  const waits = new Histogram({
+    name: "postern_session_wait_seconds",
+    help: "Time a job waited for an IMAP session.",
+    buckets: SECONDS,
+    registers,
+  });
+  const facts = new Counter({
+    name: "postern_cache_reads_total",
+    help: "Facts of messages looked up in the cache.",
+    labelNames: ["found"],
+    registers,
+  });
+  watchPools(registers, pools);
+  return {
+    command: ({ name, ms, bytes: received, ok }) => {
+      commands.observe({ command: name, ok: String(ok) }, ms / 1_000);
+      bytes.inc(received);
+    },
+    waited: (ms) => waits.observe(ms / 1_000),
+    cache: (hits, misses) => {
+      facts.inc({ found: "true" }, hits);
+      facts.inc({ found: "false" }, misses);
+    },
+  };
+}
+
+function watchPools(registers: Registry[], pools: () => PoolCounts): void {
+  new Gauge({
+    name: "postern_sessions",
+    help: "IMAP sessions by state.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [state, count] of Object.entries(pools().states)) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: "postern_session_waiters",
+    help: "Jobs waiting for an IMAP session.",
+    registers,
+    collect() {
+      this.set(pools().waiting);
+    },
+  });
+}
