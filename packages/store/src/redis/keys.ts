@@ -1,0 +1,29 @@
+/**
+ * Every key starts with `postern:`. What must change together shares a hash tag, so that it lies in one slot of a Redis
+ * Cluster: all that is kept of an account under `{acct:ID}`, all tokens under `{tokens}`, all workers under `{workers}`.
+ * Durable keys never have a time to live, so that a Redis that evicts those that have one (`volatile-*`) can be used for both.
+ */
+const plainId = /^[A-Za-z0-9_-]+$/;
+
+/** Ids that Postern takes are plain; any other is spelled so that it can neither end the tag nor look like another key. */
+const spelled = (id: string): string => (plainId.test(id) ? id : `~${Buffer.from(id).toString("base64url")}`);
+
+const ofAccount = (id: string, rest: string): string => `postern:{acct:${spelled(id)}}:${rest}`;
+
+export const keys = {
+  version: "postern:version",
+  account: (id: string) => ofAccount(id, "record"),
+  mailboxes: (id: string) => ofAccount(id, "mailboxes"),
+  /** The number in it is the version of how values are written. */
+  cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
+  /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */
+  cacheIndex: (id: string) => ofAccount(id, "cache-index"),
+  accountIndex: "postern:accounts",
+  accountOfKey: (key: number) => `postern:{key:${key}}`,
+  token: (id: string) => `postern:{tokens}:${spelled(id)}`,
+  tokenIndex: "postern:{tokens}-index",
+  tokenExpiry: "postern:{tokens}-expiry",
+  audit: "postern:audit",
+  workerEntries: "postern:{workers}:entries",
+  workerExpiry: "postern:{workers}:expiry",
+};

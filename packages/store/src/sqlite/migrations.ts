@@ -1,0 +1,86 @@
+import { type Database, integer } from "./database.ts";
+
+/** Each brings the schema from the version that is its index to the next one. Those released are never changed. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    key INTEGER NOT NULL UNIQUE,
+    generation INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    standing TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    expires_at INTEGER,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX tokens_by_expiry ON tokens (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE mailbox_sets (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    highest_key INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE mailboxes (
+    account TEXT NOT NULL REFERENCES mailbox_sets (account) ON DELETE CASCADE,
+    key INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE audit (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_by_subject ON audit (subject, position);
+  CREATE TABLE workers (
+    id TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+export const cacheMigrations: readonly string[] = [
+  `
+  CREATE TABLE cache (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX cache_by_key ON cache (account, key);
+  CREATE INDEX cache_by_expiry ON cache (expires_at);
+  CREATE INDEX cache_by_use ON cache (used_at, size);
+  `,
+];
+
+/** Thrown at start. Going on would damage what a newer Postern wrote. */
+export class NewerStoreError extends Error {
+  override name = "NewerStoreError";
+
+  constructor(found: number, known: number) {
+    super(
+      `The store was written by a newer Postern: its version is ${found}, this one knows up to ${known}. ` +
+        "Start the newer version, or restore a backup that was made before it ran.",
+    );
+  }
+}
+
+/** Brings the schema up to date in one transaction: two processes that start together do it once. */
+export function migrate(database: Database, steps: readonly string[] = migrations): void {
+  database.transaction(() => {
+    database.exec("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT");
+    const row = database.prepare("SELECT version FROM schema_version").get();
+    const version = row ? integer(row, "version") : 0;
+    if (version > steps.length) throw new NewerStoreError(version, steps.length);
+    if (version === steps.length) return;
+    for (const step of steps.slice(version)) database.exec(step);
+    database.exec("DELETE FROM schema_version");
+    database.prepare("INSERT INTO schema_version (version) VALUES (?)").run(steps.length);
+  });
+}
