@@ -136,7 +136,9 @@ function specialUse(): string {
 
 /** Dovecot's own list, less what is taken away. */
 async function takeAway(configuration: string, without: string[]): Promise<void> {
-  const { stdout } = await execute("doveconf", ["-c", configuration, "-h", "imap_capability"]).catch(() => ({ stdout: "" }));
+  const { stdout } = await execute("doveconf", ["-c", configuration, "-h", "imap_capability"]).catch(() => ({
+    stdout: "",
+  }));
   const all = stdout.trim() || defaultCapabilities;
   const left = all.split(" ").filter((capability) => !without.includes(capability));
   const { readFileSync } = await import("node:fs");

@@ -14,7 +14,19 @@ export async function startRedis(options: { args?: string[]; port?: number } = {
   const folder = temporaryFolder("postern-redis-");
   const [free = 0] = await freePorts(1);
   const port = options.port ?? free;
-  const command = ["redis-server", "--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
+  const command = [
+    "redis-server",
+    "--port",
+    `${port}`,
+    "--bind",
+    "127.0.0.1",
+    "--dir",
+    folder,
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+  ];
   const daemon: Daemon = await startDaemon([...command, ...(options.args ?? [])], () => answersPing(port));
   const pid = await pidOf(port);
   return { url: `redis://127.0.0.1:${port}`, port, pid, stop: daemon.stop };

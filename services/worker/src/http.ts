@@ -1,13 +1,12 @@
 import type { Mail } from "@postern/protocol";
-import type { Logger } from "@postern/service";
 import { serveMail } from "@postern/wire";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
 
 export interface WorkerHttpOptions {
   mail: Mail;
   secret: string;
-  log: Logger;
+  log: FastifyBaseLogger;
   metrics: Registry;
   /** Whether it is on its way out. */
   isDraining: () => boolean;
