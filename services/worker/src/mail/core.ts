@@ -1,0 +1,43 @@
+import type { Mail } from "@postern/protocol";
+import type { Cache, MailboxStore } from "@postern/store";
+import { createRegistry, type Registry } from "./mailboxes/registry.ts";
+import { getMailbox } from "./get-mailbox.ts";
+import { getMessages } from "./get-messages.ts";
+import { getQuota } from "./get-quota.ts";
+import { listMailboxes } from "./list-mailboxes.ts";
+import { listMessages } from "./list-messages.ts";
+import type { AccountDirectory, Sessions } from "./ports.ts";
+import { readPart } from "./read-part.ts";
+import { readRaw } from "./read-raw.ts";
+
+/** What the core is given. */
+export interface CoreDeps {
+  sessions: Sessions;
+  accounts: AccountDirectory;
+  mailboxes: MailboxStore;
+  cache: Cache;
+}
+
+/** What every operation of the core works with. */
+export interface Core extends CoreDeps {
+  registry: Registry;
+}
+
+export type MailCore = Pick<
+  Mail,
+  "listMailboxes" | "getMailbox" | "getQuota" | "listMessages" | "getMessages" | "readRaw" | "readPart"
+>;
+
+/** The operations on mail itself; those on accounts are made by the accounts room. */
+export function createMailCore(deps: CoreDeps): MailCore {
+  const core: Core = { ...deps, registry: createRegistry(deps.mailboxes) };
+  return {
+    listMailboxes: (input, call) => listMailboxes(core, input, call),
+    getMailbox: (input, call) => getMailbox(core, input, call),
+    getQuota: (input, call) => getQuota(core, input, call),
+    listMessages: (input, call) => listMessages(core, input, call),
+    getMessages: (input, call) => getMessages(core, input, call),
+    readRaw: (input, call) => readRaw(core, input, call),
+    readPart: (input, call) => readPart(core, input, call),
+  };
+}

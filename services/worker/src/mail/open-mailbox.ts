@@ -1,0 +1,83 @@
+import { type Call, Failure, noteProof } from "@postern/protocol";
+import type { MailboxRecord } from "@postern/store";
+import type { ImapSession, SelectedMailbox } from "../imap/session.ts";
+import type { Core } from "./core.ts";
+import type { AccountRef } from "./mailboxes/registry.ts";
+
+/** A mailbox that is selected on a borrowed session, in a state proved after the request arrived. */
+export interface OpenMailbox {
+  account: AccountRef;
+  session: ImapSession;
+  /** UIDVALIDITY in it is the selected one's. */
+  record: MailboxRecord;
+  state: SelectedMailbox;
+}
+
+export interface OpenRequest {
+  account: AccountRef;
+  /** The mailbox's key. */
+  mailbox: number;
+  lane: "interactive" | "bulk";
+  call: Call;
+}
+
+/**
+ * The one door to a mailbox for reading. `work` must not keep the session and may run a second time on another one.
+ * Throws `not-found` when there is no such mailbox any more; a mailbox renamed elsewhere is found where it is now.
+ *
+ * Every opening sends EXAMINE, even of the mailbox that is selected already: a connection does not notice that its
+ * mailbox was deleted and made anew.
+ */
+export async function openMailbox<T>(
+  core: Core,
+  { account, mailbox, lane, call }: OpenRequest,
+  work: (open: OpenMailbox) => Promise<T>,
+): Promise<T> {
+  const record = await liveRecord(core, account, mailbox);
+  return core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
+    const { record: found, state } = await select(core, account, mailbox, session);
+    noteProof(call.report, state.asOf);
+    return work({ account, session, record: found, state });
+  });
+}
+
+async function liveRecord(core: Core, account: AccountRef, key: number): Promise<MailboxRecord> {
+  const record = await core.registry.find(account, key);
+  if (!record || record.goneAt !== null) throw noSuchMailbox();
+  return record;
+}
+
+type Selected = { record: MailboxRecord; state: SelectedMailbox };
+
+async function select(core: Core, account: AccountRef, key: number, session: ImapSession): Promise<Selected> {
+  const record = await liveRecord(core, account, key);
+  const state = await session.examine(record.path);
+  if (state && isKnown(record, state)) return { record, state };
+  if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
+  // Renamed, made anew, reset or gone: only the list of all tells which.
+  await core.registry.learn(account, await session.list({ counters: true }));
+  const now = await liveRecord(core, account, key);
+  const stateNow = await session.examine(now.path);
+  if (!stateNow) throw noSuchMailbox();
+  return { record: await core.registry.see(account, key, stateNow), state: stateNow };
+}
+
+function isKnown(record: MailboxRecord, state: SelectedMailbox): boolean {
+  const sameObject = state.mailboxId === null || record.mailboxId === state.mailboxId;
+  return record.uidValidity === state.uidValidity && sameObject;
+}
+
+/** Never selected before, or the server has only now told its MAILBOXID. */
+function mayBeAdopted(record: MailboxRecord, state: SelectedMailbox): boolean {
+  const sameObject = state.mailboxId === null || record.mailboxId === null || record.mailboxId === state.mailboxId;
+  return sameObject && (record.uidValidity === null || record.uidValidity === state.uidValidity);
+}
+
+export function noSuchMailbox(): Failure {
+  return new Failure("not-found", { detail: "There is no such mailbox." });
+}
+
+/** The account as the core knows it. Throws `not-found`. */
+export async function accountRef(core: Core, account: string): Promise<AccountRef> {
+  return { id: account, key: await core.accounts.keyOf(account) };
+}
