@@ -19,11 +19,11 @@ export const keys = {
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */
   cacheIndex: (id: string) => ofAccount(id, "cache-index"),
   accountIndex: "postern:accounts",
-  accountOfKey: (key: number) => `postern:{key:${key}}`,
-  token: (id: string) => `postern:{tokens}:${spelled(id)}`,
-  tokenIndex: "postern:{tokens}-index",
-  tokenExpiry: "postern:{tokens}-expiry",
+  accountOfKey: (key: number) => `postern:account-of-key:${key}`,
+  tokens: "postern:{tokens}:records",
+  tokenIndex: "postern:{tokens}:index",
+  tokenExpiry: "postern:{tokens}:expiry",
   audit: "postern:audit",
-  workerEntries: "postern:{workers}:entries",
+  workers: "postern:{workers}:entries",
   workerExpiry: "postern:{workers}:expiry",
 };

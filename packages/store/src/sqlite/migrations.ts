@@ -1,3 +1,4 @@
+import { NewerStoreError } from "../newer.ts";
 import { type Database, integer } from "./database.ts";
 
 /** Each brings the schema from the version that is its index to the next one. Those released are never changed. */
@@ -58,18 +59,6 @@ export const cacheMigrations: readonly string[] = [
   CREATE INDEX cache_by_use ON cache (used_at, size);
   `,
 ];
-
-/** Thrown at start. Going on would damage what a newer Postern wrote. */
-export class NewerStoreError extends Error {
-  override name = "NewerStoreError";
-
-  constructor(found: number, known: number) {
-    super(
-      `The store was written by a newer Postern: its version is ${found}, this one knows up to ${known}. ` +
-        "Start the newer version, or restore a backup that was made before it ran.",
-    );
-  }
-}
 
 /** Brings the schema up to date in one transaction: two processes that start together do it once. */
 export function migrate(database: Database, steps: readonly string[] = migrations): void {

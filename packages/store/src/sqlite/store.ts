@@ -14,7 +14,7 @@ export interface SqliteStoreOptions {
   /** Bound on the values of the cache together, in bytes. */
   cacheBytes?: number;
   /** Told of what the cache swallows; must not throw. */
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 /**

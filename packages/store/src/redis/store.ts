@@ -1,0 +1,73 @@
+import { degrade } from "../degrade.ts";
+import type { Store } from "../store.ts";
+import { redisAccounts } from "./accounts.ts";
+import { redisAudit } from "./audit.ts";
+import { redisCache } from "./cache.ts";
+import { keys } from "./keys.ts";
+import { Link } from "./link.ts";
+import { redisMailboxes } from "./mailboxes.ts";
+import { asText } from "./replies.ts";
+import { redisTokens } from "./tokens.ts";
+import { parseRedisUrl } from "./url.ts";
+import { migrateRedis } from "./version.ts";
+import { redisWorkers } from "./workers.ts";
+
+export interface RedisStoreOptions {
+  /** `redis://`, `rediss://`, `redis+cluster://` or `redis+sentinel://`; see `parseRedisUrl`. */
+  durableUrl: string;
+  /** May evict and may be away. Default: the durable one. */
+  cacheUrl?: string | undefined;
+  /** How long opening waits for the durable one to be reached. */
+  connectWithinMs?: number;
+  /** Told of lost connections and of what the cache swallows; must not throw. */
+  onError?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * The store that several processes share. Throws `unavailable` when the durable Redis cannot be reached in time, and an
+ * `Error` when it must not be used: written by a newer Postern, or about to evict what has to last.
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
+  const { durableUrl, cacheUrl = durableUrl, connectWithinMs = 10_000, onError } = options;
+  const [durableTarget, cacheTarget] = [parseRedisUrl(durableUrl), parseRedisUrl(cacheUrl)];
+  const link = new Link(durableTarget, { onError });
+  // Its own connection even to the same Redis, so that large values hold up nothing else.
+  const cacheLink = new Link(cacheTarget, { onError });
+  const close = async (): Promise<void> => {
+    await Promise.all([link.close(), cacheLink.close()]);
+  };
+  try {
+    await link.connected(connectWithinMs);
+    await refuseEviction(link);
+    await migrateRedis(link);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const cache = degrade(redisCache(cacheLink), { onError });
+  return {
+    accounts: redisAccounts(link, cache),
+    tokens: redisTokens(link),
+    mailboxes: redisMailboxes(link),
+    audit: redisAudit(link),
+    cache,
+    workers: redisWorkers(link),
+    ping: async () => {
+      await link.send(keys.version, "GET", keys.version);
+    },
+    close,
+  };
+}
+
+/** Durable keys have no time to live, so only a policy over all keys would evict them. */
+async function refuseEviction(link: Link): Promise<void> {
+  // Where asking is not permitted, the operator is trusted to have read the documentation.
+  const memory = asText(await link.send(null, "INFO", "memory").catch(() => null)) ?? "";
+  const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0);
+  const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? "";
+  if (limit > 0 && policy.startsWith("allkeys-")) {
+    throw new Error(
+      `Redis evicts keys that must last (maxmemory-policy ${policy}). Set noeviction, or volatile-lru where it serves as the cache too.`,
+    );
+  }
+}
