@@ -1,0 +1,47 @@
+import { after, before, describe } from "node:test";
+import type { Store } from "../store.ts";
+import { accountsContract } from "./accounts.ts";
+import { auditContract } from "./audit.ts";
+import { cacheContract } from "./cache.ts";
+import { mailboxesContract } from "./mailboxes.ts";
+import { tokensContract } from "./tokens.ts";
+import { workersContract } from "./workers.ts";
+
+/** A storage of its own for one run of the suite. */
+export interface Backend {
+  /** Opens it once more, as another process would. */
+  open(): Promise<Store>;
+  stop(): Promise<void>;
+}
+
+/** Two stores on one storage: whatever one does, the other sees. */
+export interface Pair {
+  one: Store;
+  other: Store;
+}
+
+/** What every implementation of the store keeps. Called at the top of a test file. */
+export function storeContract(name: string, start: () => Promise<Backend>): void {
+  describe(name, () => {
+    let backend: Backend | undefined;
+    let opened: Pair | undefined;
+    before(async () => {
+      backend = await start();
+      opened = { one: await backend.open(), other: await backend.open() };
+    });
+    after(async () => {
+      await Promise.all([opened?.one.close(), opened?.other.close()]);
+      await backend?.stop();
+    });
+    const pair = (): Pair => {
+      if (!opened) throw new Error("the suite has not started");
+      return opened;
+    };
+    accountsContract(pair);
+    tokensContract(pair);
+    mailboxesContract(pair);
+    auditContract(pair);
+    cacheContract(pair);
+    workersContract(pair);
+  });
+}
