@@ -1,0 +1,96 @@
+import { type AccountState, Failure } from "@postern/protocol";
+import type { CommandReport, ConnectOptions, ImapSession, OpenSession } from "../imap/index.ts";
+import type { Borrow, Sessions } from "../mail/ports.ts";
+import { AccountSessions, type Reach, type Timeouts } from "./account-sessions.ts";
+import { HostPlaces } from "./limits.ts";
+
+export interface SessionsOptions {
+  connect: (options: ConnectOptions) => Promise<OpenSession>;
+  /** Throws `not-found` and `account-disabled`. */
+  reach: (account: string) => Promise<Reach>;
+  onState: (account: string, generation: number, state: AccountState, detail: string | null) => void;
+  onCommand: (report: CommandReport) => void;
+  places?: HostPlaces;
+  timeouts?: Timeouts;
+  now?: () => number;
+}
+
+export interface LiveSessions extends Sessions {
+  /** Closes what an account has, because it was changed, disabled or deleted. What is lent ends when it comes back. */
+  forget(account: string): void;
+  counts(): { states: Record<string, number>; waiting: number };
+  /** Lets what is lent come back, logs out of everything. */
+  drain(): Promise<void>;
+  /** Cuts everything at once. */
+  destroy(): void;
+}
+
+const TIMEOUTS: Timeouts = { connectMs: 20_000, commandMs: 60_000 };
+const TEND_EVERY_MS = 30_000;
+/** Below the five minutes after which many a NAT forgets a connection. */
+const KEEP_ALIVE_MS = 2 * 60_000;
+const IDLE_MS = 5 * 60_000;
+
+export function createSessions(options: SessionsOptions): LiveSessions {
+  const { places = new HostPlaces(), timeouts = TIMEOUTS, now = Date.now } = options;
+  const accounts = new Map<string, AccountSessions>();
+  let draining = false;
+
+  const sessionsOf = async (account: string): Promise<AccountSessions> => {
+    if (draining) throw new Failure("unavailable", { detail: "This worker is leaving.", retryAfter: 1 });
+    const reach = await options.reach(account);
+    const known = accounts.get(account);
+    if (known && known.generation >= reach.generation) return known;
+    const made = new AccountSessions({
+      account,
+      reach,
+      places,
+      timeouts,
+      now,
+      connect: options.connect,
+      onCommand: options.onCommand,
+      onState: (generation, state, detail) => options.onState(account, generation, state, detail),
+    });
+    accounts.set(account, made);
+    void known?.drain();
+    return made;
+  };
+
+  const tend = (): void => {
+    for (const [account, sessions] of accounts) {
+      sessions.tend(KEEP_ALIVE_MS, IDLE_MS);
+      if (sessions.isForgettable) accounts.delete(account);
+    }
+  };
+  const timer = setInterval(tend, TEND_EVERY_MS);
+  timer.unref();
+
+  return {
+    use: async <T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> =>
+      (await sessionsOf(borrow.account)).use(borrow, work),
+    forget: (account) => {
+      void accounts.get(account)?.drain();
+      accounts.delete(account);
+    },
+    counts: () => {
+      const total = { opening: 0, free: 0, lent: 0, closing: 0 };
+      let waiting = 0;
+      for (const sessions of accounts.values()) {
+        const counts = sessions.counts();
+        waiting += counts.waiting;
+        for (const state of ["opening", "free", "lent", "closing"] as const) total[state] += counts[state];
+      }
+      return { states: total, waiting };
+    },
+    drain: async () => {
+      draining = true;
+      clearInterval(timer);
+      await Promise.all([...accounts.values()].map((sessions) => sessions.drain()));
+    },
+    destroy: () => {
+      draining = true;
+      clearInterval(timer);
+      for (const sessions of accounts.values()) sessions.destroy();
+    },
+  };
+}
