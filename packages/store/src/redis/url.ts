@@ -52,11 +52,7 @@ function parseLogin(login: string | undefined): [username: string | undefined, p
   if (!login) return [undefined, undefined];
   const colon = login.indexOf(":");
   const [user, password] = colon < 0 ? [login, ""] : [login.slice(0, colon), login.slice(colon + 1)];
-  try {
-    return [decodeURIComponent(user) || undefined, decodeURIComponent(password) || undefined];
-  } catch {
-    throw new TypeError("a Redis URL has a user or password that is not percent-encoded");
-  }
+  return [decoded(user) || undefined, decoded(password) || undefined];
 }
 
 function parsePath(kind: RedisTarget["kind"], path: string): Pick<RedisTarget, "master" | "database"> {
@@ -68,5 +64,13 @@ function parsePath(kind: RedisTarget["kind"], path: string): Pick<RedisTarget, "
   if (segments.length > 1 || !Number.isInteger(database) || database < 0)
     throw new TypeError("a Redis URL has a path that is no database number");
   if (kind === "cluster" && database !== 0) throw new TypeError("a Redis Cluster has no database but 0");
-  return { master: master === undefined ? undefined : decodeURIComponent(master), database };
+  return { master: master === undefined ? undefined : decoded(master), database };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TypeError("a Redis URL has a part that is not percent-encoded");
+  }
 }
