@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { readCommand, type ScriptedCommand } from "./command.ts";
+import type { ScriptedMailbox } from "./mailbox.ts";
+
+/** What is done with a command. Nothing that it does not send is sent. */
+export type Behaviour = (connection: ScriptedConnection, command: ScriptedCommand) => void | Promise<void>;
+
+/** One client's connection, as a behaviour sees it. */
+export class ScriptedConnection {
+  selected: ScriptedMailbox | null = null;
+  loggedIn = false;
+  secure = false;
+  private socket: Socket;
+  private buffer = "";
+  private line = "";
+  private literals: string[] = [];
+  private missing = -1;
+  private waitsForLine: ((line: string) => void) | null = null;
+  private readonly onCommand: (command: ScriptedCommand) => void;
+
+  constructor(socket: Socket, onCommand: (command: ScriptedCommand) => void) {
+    this.socket = socket;
+    this.onCommand = onCommand;
+    this.listen();
+  }
+
+  get open(): boolean {
+    return !this.socket.destroyed && this.socket.writable;
+  }
+
+  /** Octets as they are. Resolves when the client has room for more, or is gone. */
+  async write(octets: string | Buffer): Promise<void> {
+    if (!this.open) return;
+    const room = this.socket.write(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets);
+    const end = new AbortController();
+    const options = { signal: end.signal };
+    if (!room) await Promise.race([once(this.socket, "drain", options), once(this.socket, "close", options)]);
+    end.abort();
+  }
+
+  /** Lines without their ends, all in one packet. */
+  async say(...lines: string[]): Promise<void> {
+    await this.write(lines.map((line) => `${line}\r\n`).join(""));
+  }
+
+  /** Asks to go on, and gives the line that comes (of an AUTHENTICATE exchange). */
+  async ask(text = ""): Promise<string> {
+    const answer = new Promise<string>((resolve) => {
+      this.waitsForLine = resolve;
+    });
+    await this.say(`+ ${text}`);
+    return answer;
+  }
+
+  /** The end, in order. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** The end, at once. */
+  drop(): void {
+    this.socket.destroy();
+  }
+
+  async startTls(secureContext: SecureContext): Promise<void> {
+    this.socket.removeAllListeners("data");
+    this.socket.pause();
+    const secured = new TLSSocket(this.socket, { isServer: true, secureContext });
+    this.socket = secured;
+    this.secure = true;
+    this.buffer = "";
+    this.listen();
+    await Promise.race([once(secured, "secure"), once(secured, "close")]);
+  }
+
+  private listen(): void {
+    this.socket.on("error", () => undefined);
+    this.socket.on("data", (chunk: Buffer) => {
+      this.buffer += chunk.toString("latin1");
+      while (this.step());
+    });
+  }
+
+  /** False when more octets are needed. */
+  private step(): boolean {
+    if (this.missing >= 0) return this.takeLiteral();
+    const end = this.buffer.indexOf("\r\n");
+    if (end < 0) return false;
+    const line = this.buffer.slice(0, end);
+    this.buffer = this.buffer.slice(end + 2);
+    const announced = /\{(\d+)(\+?)\}$/.exec(line);
+    if (announced) {
+      this.line += `${line.slice(0, announced.index)}\0`;
+      this.missing = Number(announced[1]);
+      if (announced[2] === "") void this.say("+ OK");
+      return true;
+    }
+    this.takeLine(this.line + line);
+    return true;
+  }
+
+  private takeLiteral(): boolean {
+    if (this.buffer.length < this.missing) return false;
+    this.literals.push(this.buffer.slice(0, this.missing));
+    this.buffer = this.buffer.slice(this.missing);
+    this.missing = -1;
+    return true;
+  }
+
+  private takeLine(line: string): void {
+    const literals = this.literals;
+    this.line = "";
+    this.literals = [];
+    const waiting = this.waitsForLine;
+    this.waitsForLine = null;
+    if (waiting) waiting(line);
+    else this.onCommand(readCommand(line, literals));
+  }
+}
