@@ -1,0 +1,66 @@
+import { Failure } from "@postern/protocol";
+import { innermost, isPublic, isWithin } from "./address.ts";
+
+/** All addresses of a name. Rejects when there are none. */
+export type Resolve = (name: string) => Promise<string[]>;
+
+export interface Vetting {
+  /** Names, `name:port`, addresses or CIDR ranges that may be reached although they are not of the public internet. */
+  allowed: readonly string[];
+  resolve: Resolve;
+}
+
+/**
+ * The one way from a host that a user named to an address that may be dialled: what is dialled must be the address given
+ * back, not the name, which may say something else the next time. A name with even one address inside is refused whole.
+ * Throws `host-not-allowed`, or `upstream-unreachable` when the name is nobody's.
+ */
+export async function vetHost(host: string, port: number, { allowed, resolve }: Vetting): Promise<string> {
+  const name = host
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+  const addresses = innermost(name) ? [name] : await addressesOf(name, resolve);
+  const namesAllowed = allowed.some((entry) => isSameHost(entry, name, port));
+  const isAllowed = (address: string): boolean =>
+    namesAllowed || isPublic(address) || allowed.some((range) => isWithin(address, range));
+  const [first] = addresses;
+  if (first === undefined) throw unknownHost();
+  if (addresses.every(isAllowed)) return first;
+  throw new Failure("host-not-allowed", { detail: "The mail host's address is not one of the public internet." });
+}
+
+async function addressesOf(name: string, resolve: Resolve): Promise<string[]> {
+  if (!isHostName(name))
+    throw new Failure("host-not-allowed", { detail: "The mail host is neither a name nor an address." });
+  try {
+    return await resolve(name);
+  } catch (error) {
+    throw unknownHost(error);
+  }
+}
+
+/**
+ * RFC 1123 section 2.1, with underscores, which are met. The last label must not be a number: resolvers take `127.1` and
+ * `0x7f.1` for addresses.
+ */
+function isHostName(name: string): boolean {
+  const labels = name.split(".");
+  const isNumber = /^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "");
+  return (
+    name.length <= 253 && !isNumber && labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label))
+  );
+}
+
+function isSameHost(entry: string, name: string, port: number): boolean {
+  const known = entry.toLowerCase();
+  return known === name || known === `${name}:${port}` || known === `[${name}]:${port}`;
+}
+
+function unknownHost(cause?: unknown): Failure {
+  return new Failure("upstream-unreachable", {
+    detail: "The mail host's name cannot be resolved.",
+    retryAfter: 30,
+    cause,
+  });
+}

@@ -1,0 +1,2 @@
+export { mailVariables } from "./config.ts";
+export { createWorker, type Worker, type WorkerOptions } from "./worker.ts";

@@ -1,0 +1,40 @@
+import { randomUUID } from "node:crypto";
+import { createLogger, runService } from "@postern/service";
+import { openStore } from "@postern/store";
+import { announceWorker } from "@postern/wire";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { readWorkerConfig } from "./config.ts";
+import { workerHttp } from "./http.ts";
+import { createWorker } from "./worker.ts";
+
+const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", service: "worker" });
+
+await runService(async () => {
+  const config = readWorkerConfig(process.env);
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const store = await openStore({ redisUrl: config.redisUrl, cacheRedisUrl: config.cacheRedisUrl });
+  const worker = await createWorker({ ...config, store, log, metrics });
+  let draining = false;
+  const app = workerHttp({
+    mail: worker.mail,
+    secret: config.clusterSecret,
+    log,
+    metrics,
+    isDraining: () => draining,
+    ping: store.ping,
+  });
+  const url = await app.listen({ host: config.host, port: config.port });
+  const announcement = announceWorker(store.workers, { id: randomUUID(), url: config.advertiseUrl ?? url });
+  await announcement.started;
+  log.info({ url }, "listening");
+  return {
+    stop: async () => {
+      draining = true;
+      await announcement.withdraw();
+      await app.close();
+      await worker.stop();
+      await store.close();
+    },
+  };
+}, log);

@@ -1,0 +1,128 @@
+import { lookup } from "node:dns/promises";
+import { watch } from "node:fs";
+import { dirname } from "node:path";
+import { type Call, type Mail, newReport } from "@postern/protocol";
+import type { Logger } from "@postern/service";
+import type { KeyRing, Store } from "@postern/store";
+import type { Registry } from "prom-client";
+import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
+import { connectSession } from "./imap/index.ts";
+import { createMailCore } from "./mail/core.ts";
+import { workerMetrics } from "./metrics.ts";
+import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
+
+export interface WorkerOptions {
+  store: Store;
+  ring: KeyRing;
+  log: Logger;
+  metrics: Registry;
+  allowedMailHosts: readonly string[];
+  accountsFile: string | undefined;
+}
+
+/** Mail, as it is served from here. */
+export interface Worker {
+  mail: Mail;
+  /** Finishes what is under way and logs out everywhere. */
+  stop(): Promise<void>;
+}
+
+const VERIFY_TIMEOUTS = { timeoutMs: 15_000, commandTimeoutMs: 5_000 };
+const AWAKEN_MS = 30_000;
+
+/** Who gets what. Throws `ConfigurationError` where the accounts file is not as it should be. */
+export async function createWorker(options: WorkerOptions): Promise<Worker> {
+  const { store, ring, log } = options;
+  const vetting: Vetting = { allowed: options.allowedMailHosts, resolve: resolveAll };
+  const counts = (): ReturnType<LiveSessions["counts"]> => sessions.counts();
+  const metrics = workerMetrics(options.metrics, counts);
+  const accounts: Accounts = createAccounts({
+    store,
+    ring,
+    vet: (host, port) => vetHost(host, port, vetting),
+    verify: verifyLogin,
+    onChange: (account) => sessions.forget(account),
+    awaken: (account) => awaken(sessions, account),
+  });
+  const sessions = createSessions({
+    connect: connectSession,
+    reach: accounts.reach,
+    onState: (account, generation, state, detail) => {
+      log.info({ account, state, detail }, "account state");
+      store.accounts.setState(account, generation, state, detail, Date.now()).catch((error: unknown) => {
+        log.warn({ err: error, account }, "the account's state could not be kept");
+      });
+    },
+    onCommand: metrics.command,
+  });
+  const declared = await followDeclared(options, sessions);
+  const core = createMailCore({ sessions, accounts, mailboxes: store.mailboxes, cache: store.cache });
+  return {
+    mail: observed({ ...core, ...operationsOf(accounts) }, metrics),
+    stop: async () => {
+      declared.close();
+      await sessions.drain();
+    },
+  };
+}
+
+function operationsOf({ createAccount, listAccounts, getAccount, updateAccount, deleteAccount }: Accounts) {
+  return { createAccount, listAccounts, getAccount, updateAccount, deleteAccount };
+}
+
+async function resolveAll(name: string): Promise<string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
+}
+
+async function verifyLogin(reach: Reach): Promise<void> {
+  const session = await connectSession({ ...(await reach.options()), ...VERIFY_TIMEOUTS });
+  await session.logout();
+}
+
+/** Connects in the background; what comes of it is told by the account's state. */
+function awaken(sessions: LiveSessions, account: string): void {
+  const call: Call = {
+    requestId: "awaken",
+    actor: "postern",
+    deadline: Date.now() + AWAKEN_MS,
+    signal: AbortSignal.timeout(AWAKEN_MS),
+    report: newReport(),
+  };
+  sessions.use({ account, lane: "interactive", call }, (session) => session.noop()).catch(() => undefined);
+}
+
+/** Kubernetes changes a mounted file by turning a link in its folder: the folder is what tells. */
+async function followDeclared(
+  { accountsFile, store, ring, log }: WorkerOptions,
+  sessions: LiveSessions,
+): Promise<{ close(): void }> {
+  if (accountsFile === undefined) return { close: () => undefined };
+  let syncing = syncDeclared(accountsFile, store, ring);
+  await syncing;
+  const again = (): void => {
+    syncing = syncing
+      .catch(() => [])
+      .then(() => syncDeclared(accountsFile, store, ring))
+      .then((touched) => {
+        for (const account of touched) sessions.forget(account);
+        return touched;
+      });
+    syncing.catch((error: unknown) => log.error({ err: error }, "the accounts file was not taken over"));
+  };
+  return watch(dirname(accountsFile), again);
+}
+
+/** Counts what each call found in the cache. */
+function observed(mail: Mail, metrics: ReturnType<typeof workerMetrics>): Mail {
+  const wrap =
+    <I, O>(operation: (input: I, call: Call) => Promise<O>) =>
+    async (input: I, call: Call): Promise<O> => {
+      try {
+        return await operation(input, call);
+      } finally {
+        metrics.cache(call.report.cacheHits, call.report.cacheMisses);
+        metrics.waited(call.report.waitMs);
+      }
+    };
+  return { ...mail, listMessages: wrap(mail.listMessages), getMessages: wrap(mail.getMessages) };
+}
