@@ -1,0 +1,16 @@
+const encoder = new TextEncoder();
+
+/** The first `octets` of SHA-256: for telling apart, not for keeping secret. */
+export async function digest(of: string | Uint8Array<ArrayBuffer>, octets: number): Promise<Uint8Array> {
+  const bytes = typeof of === "string" ? encoder.encode(of) : of;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes), 0, octets);
+}
+
+/** 128 bits, URL-safe. */
+export async function fingerprint(of: string): Promise<string> {
+  return base64url(await digest(of, 16));
+}
+
+export function base64url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}

@@ -1,0 +1,79 @@
+import { type Call, type Input, isFailure, type Message, type MessageResult, type Output } from "@postern/protocol";
+import type { Core } from "./core.ts";
+import { inParallel } from "./list/in-parallel.ts";
+import { absence, messageGone, noSuchMessage, openForMessages, type Place, placeOf } from "./locate-message.ts";
+import { accountRef, type OpenMailbox } from "./open-mailbox.ts";
+import type { AccountRef } from "./mailboxes/registry.ts";
+import { needsOf } from "./rows/needs.ts";
+import { readMessages, type Wanted } from "./rows/read-messages.ts";
+
+/** Messages by id, in the order asked, each or why it is not there. Every mailbox in which they are is visited once. */
+export async function getMessages(core: Core, input: Input<"getMessages">, call: Call): Promise<Output<"getMessages">> {
+  const account = await accountRef(core, input.account);
+  const wanted: Wanted = { fields: input.fields, needs: needsOf(input.fields), call };
+  const results = new Map<string, MessageResult>();
+  const places: { id: string; place: Place }[] = [];
+  for (const id of new Set(input.ids)) {
+    const place = await orFailure(placeOf(core, account, id));
+    if ("failure" in place) results.set(id, place);
+    else places.push({ id, place });
+  }
+  const byMailbox = Map.groupBy(places, ({ place }) => place.mailbox);
+  const read = await inParallel([...byMailbox], ([mailbox, group]) => readGroup(core, account, mailbox, group, wanted));
+  for (const [id, result] of read.flat()) results.set(id, result);
+  return { results: input.ids.map((id) => results.get(id) ?? { failure: noSuchMessage().toJSON() }) };
+}
+
+type Group = { id: string; place: Place }[];
+
+async function readGroup(
+  core: Core,
+  account: AccountRef,
+  mailbox: number,
+  group: Group,
+  wanted: Wanted,
+): Promise<[string, MessageResult][]> {
+  const request = { account, mailbox, lane: "interactive", call: wanted.call } as const;
+  const results = await orFailure(openForMessages(core, request, (open) => readOpen(core, open, group, wanted)));
+  return "failure" in results ? group.map(({ id }) => [id, results]) : results;
+}
+
+async function readOpen(
+  core: Core,
+  open: OpenMailbox,
+  group: Group,
+  wanted: Wanted,
+): Promise<[string, MessageResult][]> {
+  const results = new Map<string, MessageResult>();
+  const possible = group.filter(({ id, place }) => {
+    const failure = absence(place, open);
+    if (failure) results.set(id, { failure: failure.toJSON() });
+    return failure === null;
+  });
+  const uids = possible.map(({ place }) => place.uid);
+  // Flags are fetched of every message and tell by themselves which are there; without them that is asked.
+  const present = wanted.needs.flags ? uids : await existing(open, uids);
+  const messages = await readMessages(core.cache, open, present, wanted);
+  for (const { id, place } of possible) results.set(id, resultOf(messages.get(place.uid)));
+  return [...results];
+}
+
+async function existing({ session }: OpenMailbox, uids: readonly number[]): Promise<number[]> {
+  if (uids.length === 0) return [];
+  const found = new Set((await session.fetch({ uids }, {})).map(({ uid }) => uid));
+  return uids.filter((uid) => found.has(uid));
+}
+
+function resultOf(message: Message | undefined): MessageResult {
+  return message ? { message } : { failure: messageGone().toJSON() };
+}
+
+/** What is wrong with one message or mailbox fails those; anything else, such as an account out of reach, fails all. */
+async function orFailure<T>(promise: Promise<T>): Promise<T | Extract<MessageResult, { failure: unknown }>> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isFailure(error, "not-found") || isFailure(error, "message-gone")) return { failure: error.toJSON() };
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import {
+  type Call,
+  Failure,
+  type ListMessagesInput,
+  type ListMessagesOutput,
+  type MessagePage,
+} from "@postern/protocol";
+import type { Core } from "./core.ts";
+import { unpackCursor } from "./list/cursor.ts";
+import { parseFilter } from "./list/filter-tree.ts";
+import { listAll } from "./list/several.ts";
+import type { ListRequest } from "./list/request.ts";
+import { listOne } from "./list/single.ts";
+import { listQuestion, pageQuestion } from "./list/question.ts";
+import { pageEtag } from "./list/states.ts";
+import { resolveMailbox } from "./mailboxes/resolve.ts";
+import { accountRef } from "./open-mailbox.ts";
+import { needsOf } from "./rows/needs.ts";
+
+/**
+ * A page of messages of one mailbox or of all, and the cursors that lead on from it. A cursor is a place, not a number:
+ * what came or went since it was given makes nothing appear twice or be left out.
+ */
+export async function listMessages(core: Core, input: ListMessagesInput, call: Call): Promise<ListMessagesOutput> {
+  const account = await accountRef(core, input.account);
+  const mailbox = input.mailbox === undefined ? null : await resolveMailbox(core, account, input.mailbox, call);
+  const question = listQuestion(account, mailbox, input);
+  const request: ListRequest = {
+    account,
+    question,
+    filter: input.filter ? parseFilter(input.filter) : null,
+    sort: input.sort ?? null,
+    span: { limit: input.limit, direction: input.direction ?? "forward" },
+    cursor: input.cursor === undefined ? null : await unpackCursor(question, input.cursor),
+    pageQuestion: pageQuestion(question, input),
+    ifNoneMatch: new Set(input.ifNoneMatch),
+    fields: input.fields,
+    needs: needsOf(input.fields),
+    itemCursors: input.itemCursors ?? false,
+    call,
+  };
+  const answer = mailbox === null ? await listAll(core, request) : await listOne(core, request, mailbox);
+  if ("notModified" in answer) return answer;
+  const etag = answer.etag ?? (await pageEtag(request.pageQuestion, answer.page));
+  if (request.ifNoneMatch.has(etag)) return { notModified: true, etag };
+  return { ...answer.page, etag };
+}

@@ -1,0 +1,109 @@
+import { Failure, type FlatFilter, type MessageFilter } from "@postern/protocol";
+import type { SearchKey } from "../../imap/session.ts";
+
+/**
+ * A filter as a tree of what the server answers exactly (`key`) and what it cannot: instants, for IMAP knows days alone
+ * and disregards time zones (RFC 9051 section 6.4.4), and attachments, for which there is no key.
+ */
+export type FilterNode =
+  | { key: SearchKey }
+  | { and: readonly FilterNode[] }
+  | { or: readonly FilterNode[] }
+  | { not: FilterNode }
+  | Leaf;
+
+export type Leaf = InstantLeaf | { attachment: true };
+
+/** `since`: received or sent at or after `at` (epoch milliseconds). What is before is its complement. */
+export interface InstantLeaf {
+  since: "received" | "sent";
+  at: number;
+}
+
+const MAX_DEPTH = 10;
+const MAX_KEYS = 200;
+
+/** Throws `query-too-costly` for a filter that is too deep or too broad. */
+export function parseFilter(filter: MessageFilter): FilterNode {
+  const budget = { keys: MAX_KEYS };
+  return parse(filter, 1, budget);
+}
+
+function parse(filter: MessageFilter, depth: number, budget: { keys: number }): FilterNode {
+  const { and, or, not, ...flat } = filter;
+  const deeper = (inner: MessageFilter): FilterNode => parse(inner, depth + 1, budget);
+  const nodes = flatNodes(flat);
+  budget.keys -= Math.max(1, nodes.length);
+  if (budget.keys < 0) throw tooCostly(`A filter may hold at most ${MAX_KEYS} keys.`);
+  if (depth > MAX_DEPTH) throw tooCostly(`A filter may be nested at most ${MAX_DEPTH} deep.`);
+  if (and) nodes.push({ and: and.map(deeper) });
+  if (or) nodes.push({ or: or.map(deeper) });
+  if (not) nodes.push({ not: deeper(not) });
+  return nodes.length === 1 && nodes[0] ? nodes[0] : { and: nodes };
+}
+
+function tooCostly(detail: string): Failure {
+  return new Failure("query-too-costly", { detail });
+}
+
+type Translators = {
+  [K in keyof Required<FlatFilter>]: (value: NonNullable<FlatFilter[K]>) => FilterNode[];
+};
+
+const textKey =
+  (text: "from" | "to" | "cc" | "bcc" | "subject" | "body" | "text") =>
+  (value: string): FilterNode[] => [{ key: { text, value } }];
+
+const flagKey =
+  (flag: string) =>
+  (wanted: boolean): FilterNode[] => [has(flag, wanted)];
+
+const has = (flag: string, wanted: boolean): FilterNode => (wanted ? { key: { flag } } : { not: { key: { flag } } });
+
+/** Sent before a time is not simply "not since": a message without Date was sent at no known time. */
+const sentBefore = (at: number): FilterNode => ({
+  and: [{ key: { header: "Date", value: "" } }, { not: { since: "sent", at } }],
+});
+
+const translators: Translators = {
+  from: textKey("from"),
+  to: textKey("to"),
+  cc: textKey("cc"),
+  bcc: textKey("bcc"),
+  subject: textKey("subject"),
+  body: textKey("body"),
+  text: textKey("text"),
+  header: (headers) => Object.entries(headers).map(([header, value]) => ({ key: { header, value } })),
+  messageId: (value) => [{ key: { header: "Message-ID", value: bracketed(value) } }],
+  since: (value) => [{ since: "received", at: instant(value) }],
+  before: (value) => [{ not: { since: "received", at: instant(value) } }],
+  sentSince: (value) => [{ since: "sent", at: instant(value) }],
+  sentBefore: (value) => [sentBefore(instant(value))],
+  larger: (larger) => [{ key: { larger } }],
+  smaller: (smaller) => [{ key: { smaller } }],
+  seen: flagKey("\\Seen"),
+  flagged: flagKey("\\Flagged"),
+  answered: flagKey("\\Answered"),
+  draft: flagKey("\\Draft"),
+  keyword: (flag) => [has(flag, true)],
+  notKeyword: (flag) => [has(flag, false)],
+  hasAttachment: (wanted) => [wanted ? { attachment: true } : { not: { attachment: true } }],
+};
+
+function flatNodes(flat: FlatFilter): FilterNode[] {
+  return (Object.keys(translators) as (keyof FlatFilter)[]).flatMap((name) => translate(name, flat[name]));
+}
+
+function translate<K extends keyof FlatFilter>(name: K, value: FlatFilter[K]): FilterNode[] {
+  return value === undefined ? [] : translators[name](value as NonNullable<FlatFilter[K]>);
+}
+
+/** With its brackets, a part of the header's value can only be the whole identifier. */
+function bracketed(messageId: string): string {
+  return `<${messageId.trim().replace(/^<|>$/g, "")}>`;
+}
+
+/** Epoch milliseconds. A date without a time is its first moment in UTC. */
+function instant(value: string): number {
+  return Date.parse(value);
+}

@@ -1,0 +1,94 @@
+import { Failure } from "@postern/protocol";
+import type { Core } from "../core.ts";
+import { type OpenMailbox, openMailbox } from "../open-mailbox.ts";
+import { readMessages } from "../rows/read-messages.ts";
+import type { SortedCursor } from "./cursor.ts";
+import { merge } from "./merge.ts";
+import { newestFirst } from "./newest-first.ts";
+import { type Order, orderOf } from "./order.ts";
+import { ordered } from "./ordered.ts";
+import { makeQuery, newBudget, tooCostly } from "./query.ts";
+import { cursorExpired, type ListAnswer, type ListRequest, packPage, type PageParts } from "./request.ts";
+import { openMark, stateEtag } from "./states.ts";
+import { readStrand, type Strand } from "./strand.ts";
+
+/** A page of one mailbox, in one visit to it. */
+export function listOne(core: Core, request: ListRequest, mailbox: number): Promise<ListAnswer> {
+  const { account, call } = request;
+  return openMailbox(core, { account, mailbox, lane: "interactive", call }, async (open): Promise<ListAnswer> => {
+    const etag = await stateEtag(request.pageQuestion, [openMark(open)]);
+    if (etag !== null && request.ifNoneMatch.has(etag)) return { notModified: true, etag };
+    const parts = request.sort
+      ? await sortedParts(core, request, open, orderOf(request.sort))
+      : await newestParts(core, request, open);
+    return { page: await packPage(request, parts), etag };
+  });
+}
+
+async function newestParts(core: Core, request: ListRequest, open: OpenMailbox): Promise<PageParts> {
+  const { uidValidity } = open.state;
+  const after = uidCursor(request, uidValidity);
+  const query = await makeQuery(core.cache, open, request.filter, newBudget(1), request.call);
+  const page = await newestFirst(open, query, after, request.span);
+  const messages = await readMessages(core.cache, open, page.uids, request);
+  const at = (uid: number): PageParts["end"] => ({ order: "uid", uidValidity, uid });
+  return {
+    ...page,
+    items: page.uids.flatMap((uid) => {
+      const message = messages.get(uid);
+      return message ? [{ message, cursor: { order: "uid", uidValidity, uid } as const }] : [];
+    }),
+    end: page.end === null ? null : at(page.end),
+  };
+}
+
+function uidCursor({ cursor }: ListRequest, uidValidity: number): number | null {
+  if (cursor === null) return null;
+  if (cursor.order !== "uid") throw new Failure("cursor-mismatch");
+  if (cursor.uidValidity !== uidValidity) throw cursorExpired();
+  return cursor.uid;
+}
+
+async function sortedParts(core: Core, request: ListRequest, open: OpenMailbox, order: Order): Promise<PageParts> {
+  const strand = await strandOf(core, request, open, order, 1);
+  const merged = merge([strand], order, request.span);
+  refuseStandstill(request, merged.items.length === 0 && merged.hasPrevious);
+  const uids = merged.items.map(({ uid }) => uid);
+  const messages = await readMessages(core.cache, open, uids, request);
+  return {
+    ...merged,
+    items: merged.items.flatMap(({ uid, cursor }) => {
+      const message = messages.get(uid);
+      return message ? [{ message, cursor }] : [];
+    }),
+  };
+}
+
+/** What the mailbox has to give to a sorted page. `mailboxes`: how many share the request. */
+export async function strandOf(
+  core: Core,
+  request: ListRequest,
+  open: OpenMailbox,
+  order: Order,
+  mailboxes: number,
+): Promise<Strand> {
+  const { filter, span, call } = request;
+  const cursor = sortedCursor(request, open);
+  const query = await makeQuery(core.cache, open, filter, newBudget(mailboxes), call);
+  return readStrand(open, ordered(core.cache, open, query, order, call), { query, order, cursor, span });
+}
+
+function sortedCursor({ cursor }: ListRequest, open: OpenMailbox): SortedCursor | null {
+  if (cursor === null) return null;
+  if (cursor.order !== "sorted") throw new Failure("cursor-mismatch");
+  const place = cursor.places.find(({ mailbox }) => mailbox === open.record.key);
+  if (place && place.uidValidity !== open.state.uidValidity) throw cursorExpired();
+  return cursor;
+}
+
+/** Backward there is no cursor to go on from a page without items. */
+export function refuseStandstill({ span }: ListRequest, isStuck: boolean): void {
+  if (span.direction === "backward" && isStuck) {
+    throw tooCostly("Too many messages would have to be looked at to read this list backward.");
+  }
+}

@@ -1,0 +1,46 @@
+import type { MessageField } from "@postern/protocol";
+import type { FactKind } from "./facts.ts";
+
+/** What has to be fetched for the fields that were asked for, and nothing beside it. */
+export interface Needs {
+  /** FLAGS, and MODSEQ where there is CONDSTORE. */
+  flags: boolean;
+  facts: FactKind[];
+  /** `list`: REFERENCES alone; `whole`: the header section. */
+  header: "none" | "references" | "whole";
+  snippet: boolean;
+  text: boolean;
+  html: boolean;
+}
+
+const factOf: Partial<Record<MessageField, FactKind>> = {
+  messageId: "envelope",
+  subject: "envelope",
+  from: "envelope",
+  to: "envelope",
+  cc: "envelope",
+  bcc: "envelope",
+  replyTo: "envelope",
+  sentAt: "envelope",
+  inReplyTo: "envelope",
+  receivedAt: "internalDate",
+  size: "size",
+  hasAttachments: "structure",
+  attachments: "structure",
+  parts: "structure",
+  text: "structure",
+  html: "structure",
+};
+
+export function needsOf(fields: readonly MessageField[]): Needs {
+  const asked = new Set(fields);
+  const whole = asked.has("headers") || asked.has("rawHeaders");
+  return {
+    flags: asked.has("flags") || asked.has("modseq") || asked.has("etag"),
+    facts: [...new Set(fields.flatMap((field) => factOf[field] ?? []))],
+    header: whole ? "whole" : asked.has("references") ? "references" : "none",
+    snippet: asked.has("snippet"),
+    text: asked.has("text"),
+    html: asked.has("html"),
+  };
+}

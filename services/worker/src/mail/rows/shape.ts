@@ -1,0 +1,74 @@
+import { type Address, type Message, type MessageField, packMailboxId, packMessageId } from "@postern/protocol";
+import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
+import { attachmentsOf, partsOf } from "../content/index.ts";
+import { hasAttachments } from "../list/query.ts";
+import type { OpenMailbox } from "../open-mailbox.ts";
+import type { Body } from "./bodies.ts";
+import type { Facts } from "./facts.ts";
+import type { FlagState } from "./flags.ts";
+
+/** All that was read of one message. */
+export interface Row {
+  uid: number;
+  facts: Facts;
+  flags: FlagState | null;
+  etag: string | null;
+  body: Body;
+}
+
+/** The message with just the fields that were asked for, and its id. */
+export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly MessageField[]): Message {
+  const place = { accountKey: open.account.key, mailboxKey: open.record.key };
+  const id = packMessageId({ ...place, uidValidity: open.state.uidValidity, uid: row.uid });
+  const values = fields.map((field) => [field, field === "id" ? id : shapers[field](row, place)] as const);
+  return { ...(Object.fromEntries(values) as Partial<Message>), id };
+}
+
+type Shapers = {
+  [F in Exclude<MessageField, "id">]: (row: Row, place: { accountKey: number; mailboxKey: number }) => Message[F];
+};
+
+const shapers: Shapers = {
+  mailboxId: (_, place) => packMailboxId(place),
+  messageId: ({ facts }) => facts.envelope?.messageId ?? null,
+  subject: ({ facts }) => facts.envelope?.subject ?? null,
+  from: ({ facts }) => addresses(facts.envelope?.from),
+  to: ({ facts }) => addresses(facts.envelope?.to),
+  cc: ({ facts }) => addresses(facts.envelope?.cc),
+  bcc: ({ facts }) => addresses(facts.envelope?.bcc),
+  replyTo: ({ facts }) => addresses(facts.envelope?.replyTo),
+  sentAt: ({ facts }) => time(facts.envelope?.date),
+  receivedAt: ({ facts }) => time(facts.internalDate),
+  size: ({ facts }) => facts.size ?? 0,
+  flags: ({ flags }) => flags?.flags ?? [],
+  modseq: ({ flags }) => flags?.modseq?.toString() ?? null,
+  snippet: ({ facts }) => facts.snippet ?? null,
+  hasAttachments: ({ facts }) => (facts.structure ? hasAttachments(facts.structure) : false),
+  attachments: ({ facts }) => of(facts.structure, attachmentsOf),
+  identity: () => ({ source: "uid" }),
+  etag: ({ etag }) => etag ?? "",
+  text: ({ body }) => body.text,
+  html: ({ body }) => body.html,
+  headers: ({ body }) => body.headers,
+  rawHeaders: ({ body }) => body.rawHeaders,
+  references: ({ body }) => body.references,
+  inReplyTo: ({ facts }) => facts.envelope?.inReplyTo ?? null,
+  parts: ({ facts }) => of(facts.structure, partsOf),
+  truncated: ({ body }) => body.truncated,
+};
+
+function of<T>(structure: Structure | undefined, read: (structure: Structure) => T[]): T[] {
+  return structure ? read(structure) : [];
+}
+
+function addresses(list: readonly EnvelopeAddress[] | undefined): Address[] {
+  return (list ?? []).map(({ name, address }) => ({ name, address }));
+}
+
+/** RFC 3339 has years of four digits alone. */
+function time(at: number | null | undefined): string | null {
+  if (at === null || at === undefined) return null;
+  const date = new Date(at);
+  const year = date.getUTCFullYear();
+  return year >= 0 && year <= 9999 ? date.toISOString() : null;
+}
