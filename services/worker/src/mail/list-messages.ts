@@ -1,10 +1,4 @@
-import {
-  type Call,
-  Failure,
-  type ListMessagesInput,
-  type ListMessagesOutput,
-  type MessagePage,
-} from "@postern/protocol";
+import type { Call, ListMessagesInput, ListMessagesOutput } from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { unpackCursor } from "./list/cursor.ts";
 import { parseFilter } from "./list/filter-tree.ts";

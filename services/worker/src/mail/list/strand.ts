@@ -94,27 +94,24 @@ function wantedAfter({ mailbox }: Reading, entries: readonly StrandEntry[], rank
 
 async function readBack(reading: Reading, position: number, last: number): Promise<Read> {
   const { list, query, limit } = reading;
-  let entries: StrandEntry[] = [];
+  const stretches: StrandEntry[][] = [];
+  let matches = 0;
   let at = position;
   let sawLast = false;
-  while (at > 0 && countMatches(entries) <= limit && query.mayScan(1)) {
+  while (at > 0 && matches <= limit && query.mayScan(1)) {
     const size = Math.min(at, query.windowSize(limit + 2));
     // Ranks may have shifted up since the window before: a few beyond it show where it was.
-    const overlap = entries.length > 0 ? ANCHORS : 0;
-    const { uids } = await list.window(at - size + 1, at + overlap);
-    const known = uids.indexOf(entries[0]?.uid ?? 0);
+    const { uids } = await list.window(at - size + 1, at + (stretches.length > 0 ? ANCHORS : 0));
+    const known = uids.indexOf(stretches.at(-1)?.[0]?.uid ?? 0);
     const fresh = known < 0 ? uids.slice(0, size) : uids.slice(0, known);
     sawLast ||= fresh.includes(last);
-    entries = [
-      ...(await look(
-        reading,
-        fresh.filter((uid) => uid !== last),
-      )),
-      ...entries,
-    ];
+    const others = fresh.filter((uid) => uid !== last);
+    const stretch = await look(reading, others);
+    stretches.push(stretch);
+    matches += countMatches(stretch);
     at -= size;
   }
-  return { before: at, entries, ended: at === 0, sawLast };
+  return { before: at, entries: stretches.toReversed().flat(), ended: at === 0, sawLast };
 }
 
 async function look({ list, query }: Reading, uids: readonly number[]): Promise<StrandEntry[]> {

@@ -8,6 +8,8 @@ export interface Needs {
   facts: FactKind[];
   /** `list`: REFERENCES alone; `whole`: the header section. */
   header: "none" | "references" | "whole";
+  /** The fields that are made of it. */
+  headerFields: HeaderField[];
   snippet: boolean;
   text: boolean;
   html: boolean;
@@ -32,6 +34,9 @@ const factOf: Partial<Record<MessageField, FactKind>> = {
   html: "structure",
 };
 
+type HeaderField = "headers" | "rawHeaders" | "references";
+const headerFields: readonly HeaderField[] = ["headers", "rawHeaders", "references"];
+
 export function needsOf(fields: readonly MessageField[]): Needs {
   const asked = new Set(fields);
   const whole = asked.has("headers") || asked.has("rawHeaders");
@@ -39,6 +44,7 @@ export function needsOf(fields: readonly MessageField[]): Needs {
     flags: asked.has("flags") || asked.has("modseq") || asked.has("etag"),
     facts: [...new Set(fields.flatMap((field) => factOf[field] ?? []))],
     header: whole ? "whole" : asked.has("references") ? "references" : "none",
+    headerFields: headerFields.filter((field) => asked.has(field)),
     snippet: asked.has("snippet"),
     text: asked.has("text"),
     html: asked.has("html"),
