@@ -63,7 +63,7 @@ async function compare(house: House): Promise<Row[]> {
   const [smallUid, largeUid] = uids ? uids.slice(-2).map(String) : [];
   const drain = async (uid: string): Promise<void> => {
     const { content } = await bare.download(uid, undefined, { uid: true });
-    for await (const _ of content) continue;
+    for await (const _ of content ?? []) continue;
   };
   const rows = [
     {

@@ -64,7 +64,7 @@ export async function readText(client: ImapFlow, uid: string): Promise<object> {
   if (!message) throw new Error("the message is not there");
   const { content } = await client.download(uid, "1", { uid: true });
   const chunks: Buffer[] = [];
-  for await (const chunk of content) chunks.push(chunk as Buffer);
+  for await (const chunk of content ?? []) chunks.push(chunk as Buffer);
   return { ...row(message), text: Buffer.concat(chunks).toString() };
 }
 

@@ -1,5 +1,5 @@
 import { Failure } from "@postern/protocol";
-import type { AccountRecord, KeyRing } from "@postern/store";
+import { type AccountRecord, accountSealContext, type KeyRing } from "@postern/store";
 
 /** Secrets of an account in the clear. They are opened here, go into a connection, and nowhere else. */
 export interface Credentials {
@@ -13,22 +13,17 @@ export interface Secret {
 }
 
 export function sealCredentials(ring: KeyRing, account: string, credentials: Credentials): string {
-  return ring.seal(JSON.stringify(credentials), contextOf(account));
+  return ring.seal(JSON.stringify(credentials), accountSealContext(account));
 }
 
 /** Throws `unavailable` where the keys at hand do not open it: an operator's mistake, not the caller's. */
 export function openCredentials(ring: KeyRing, record: AccountRecord): Credentials {
   try {
-    return JSON.parse(ring.open(record.sealed, contextOf(record.id))) as Credentials;
+    return JSON.parse(ring.open(record.sealed, accountSealContext(record.id))) as Credentials;
   } catch (error) {
     throw new Failure("unavailable", {
       detail: "The account's credentials cannot be opened with the keys at hand.",
       cause: error,
     });
   }
-}
-
-/** Sealed for one account, a secret cannot be moved to another. */
-function contextOf(account: string): string {
-  return `account:${account}`;
 }

@@ -65,4 +65,3 @@ function entry(uid: number, facts: Facts | undefined, mayBeEmpty: boolean): [num
   if (facts) return [[uid, facts]];
   return mayBeEmpty ? [[uid, {}]] : [];
 }
-

@@ -1,12 +1,12 @@
 import libmime from "libmime";
-import { decodeUtf8 } from "./encode.ts";
+import { decodeRaw } from "./charset.ts";
 
 /**
  * A header value as it stands in a message, one character an octet: encoded words are decoded (RFC 2047), octets beyond
  * ASCII are taken for UTF-8 or else for Windows-1252, which covers nearly all mail that breaks the rule.
  */
 export function decodeWords(octets: string): string {
-  const text = /[\x80-\xff]/.test(octets) ? decodeRaw(octets) : octets;
+  const text = /[\x80-\xff]/.test(octets) ? decodeRaw(Buffer.from(octets, "latin1")) : octets;
   return clean(text.includes("=?") ? safely(text) : text);
 }
 
@@ -16,12 +16,6 @@ function safely(text: string): string {
   } catch {
     return text;
   }
-}
-
-const windows1252 = new TextDecoder("windows-1252");
-
-function decodeRaw(octets: string): string {
-  return decodeUtf8(octets) ?? windows1252.decode(Buffer.from(octets, "latin1"));
 }
 
 /** Folding that was kept, and what would break out of a line. */

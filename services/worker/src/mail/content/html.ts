@@ -1,0 +1,208 @@
+import sanitize from "sanitize-html";
+
+/** Longer ones are cut before any work is done on them. */
+const MAX_LENGTH = 1 << 20;
+const MAX_DEPTH = 256;
+
+const colour = [/^#[0-9a-f]{3,8}$/i, /^rgba?\([\d\s.,%]{1,40}\)$/i, /^[a-z]{3,20}$/i];
+/** Not negative, lest something be drawn over something else. */
+const size = [/^\d{1,4}(\.\d{1,3})?(px|pt|em|rem|ex|%)?$/i, /^auto$/i];
+/** Up to four of them. */
+const insets = [
+  /^(\d{1,4}(\.\d{1,3})?(px|pt|em|rem|ex|%)?|auto)(\s+(\d{1,4}(\.\d{1,3})?(px|pt|em|rem|ex|%)?|auto)){0,3}$/i,
+];
+const word = [/^[a-z-]{1,30}$/i];
+const border = [/^[a-z0-9#.\s%(),-]{1,60}$/i];
+
+/** What a text may look like, without ever leaving its place or asking the network for anything. */
+const styles: Record<string, RegExp[]> = {
+  color: colour,
+  "background-color": colour,
+  "font-size": [...size, ...word],
+  "font-weight": [/^(\d{3}|[a-z]{1,10})$/i],
+  "font-style": word,
+  "font-family": [/^[\w\s,'"-]{1,200}$/],
+  "text-align": word,
+  "text-decoration": word,
+  "vertical-align": [...word, ...size],
+  "line-height": size,
+  "white-space": word,
+  width: size,
+  "max-width": size,
+  height: size,
+  margin: insets,
+  "margin-top": size,
+  "margin-right": size,
+  "margin-bottom": size,
+  "margin-left": size,
+  padding: insets,
+  "padding-top": size,
+  "padding-right": size,
+  "padding-bottom": size,
+  "padding-left": size,
+  border,
+  "border-top": border,
+  "border-right": border,
+  "border-bottom": border,
+  "border-left": border,
+  "border-collapse": word,
+};
+const tags = [
+  "a",
+  "abbr",
+  "address",
+  "article",
+  "aside",
+  "b",
+  "bdi",
+  "bdo",
+  "big",
+  "blockquote",
+  "br",
+  "caption",
+  "center",
+  "cite",
+  "code",
+  "col",
+  "colgroup",
+  "dd",
+  "del",
+  "dfn",
+  "div",
+  "dl",
+  "dt",
+  "em",
+  "figcaption",
+  "figure",
+  "font",
+  "footer",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "header",
+  "hr",
+  "i",
+  "img",
+  "ins",
+  "kbd",
+  "li",
+  "main",
+  "mark",
+  "nav",
+  "ol",
+  "p",
+  "pre",
+  "q",
+  "s",
+  "samp",
+  "section",
+  "small",
+  "span",
+  "strike",
+  "strong",
+  "sub",
+  "sup",
+  "table",
+  "tbody",
+  "td",
+  "tfoot",
+  "th",
+  "thead",
+  "time",
+  "tr",
+  "tt",
+  "u",
+  "ul",
+  "var",
+  "wbr",
+];
+
+const table = [
+  "align",
+  "valign",
+  "width",
+  "height",
+  "bgcolor",
+  "border",
+  "cellpadding",
+  "cellspacing",
+  "colspan",
+  "rowspan",
+];
+
+const options: sanitize.IOptions = {
+  allowedTags: tags,
+  allowedAttributes: {
+    "*": ["style", "dir", "lang", "title", "align"],
+    a: ["href", "rel", "target"],
+    img: ["src", "alt", "width", "height"],
+    font: ["color", "size", "face"],
+    table,
+    td: table,
+    th: table,
+    tr: table,
+    col: ["span", "width"],
+    ol: ["start", "type"],
+  },
+  allowedStyles: { "*": styles },
+  allowedSchemes: ["http", "https", "mailto", "tel"],
+  // A picture may come out of the message itself and from nowhere else.
+  allowedSchemesByTag: { img: ["cid"] },
+  allowedSchemesAppliedToAttributes: ["href", "src"],
+  allowProtocolRelative: false,
+  disallowedTagsMode: "discard",
+  nonTextTags: [
+    "script",
+    "style",
+    "textarea",
+    "option",
+    "noscript",
+    "title",
+    "head",
+    "template",
+    "svg",
+    "math",
+    "xmp",
+    "noembed",
+    "noframes",
+    "iframe",
+  ],
+  nestingLimit: MAX_DEPTH,
+  // Relative addresses mean nothing in a mail; a picture without a source is what is left of a remote one.
+  exclusiveFilter: ({ tag, attribs }) => tag === "img" && !attribs.src && !attribs.alt,
+};
+
+export interface SafeHtml {
+  html: string;
+  /** Whether it was too long and has been cut. */
+  isCut: boolean;
+}
+
+/** HTML that can be shown: nothing in it runs, submits, covers the page or asks the network for anything by itself. */
+export function sanitizeHtml(html: string): SafeHtml {
+  const isCut = html.length > MAX_LENGTH;
+  const clean = sanitize(isCut ? html.slice(0, MAX_LENGTH) : html, { ...options, transformTags });
+  return { html: clean, isCut };
+}
+
+const absolute = /^(https?:\/\/|mailto:|tel:)/i;
+
+/** Links lead to a whole address or nowhere; `src` is the message's own part or nothing. */
+const transformTags: NonNullable<sanitize.IOptions["transformTags"]> = {
+  a: (tagName, { href, ...rest }) => ({
+    tagName,
+    attribs: {
+      ...rest,
+      ...(href !== undefined && absolute.test(href.trim()) && { href: href.trim() }),
+      rel: "noopener noreferrer nofollow",
+      target: "_blank",
+    },
+  }),
+  img: (tagName, { src, ...rest }) => ({
+    tagName,
+    attribs: { ...rest, ...(src !== undefined && /^cid:[^\s]{1,500}$/i.test(src) && { src }) },
+  }),
+};

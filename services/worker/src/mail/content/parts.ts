@@ -1,0 +1,101 @@
+import type { Attachment, MessagePart, PartRole } from "@postern/protocol";
+import type { Structure } from "../../imap/session.ts";
+
+/** A leaf of the structure and what it is for. A message within the message is a leaf: what is in it is its own affair. */
+export interface Leaf {
+  structure: Structure;
+  role: PartRole;
+}
+
+/** What surrounds a part. */
+interface Surroundings {
+  /** Within multipart/related, but not as its root: it is what the root refers to. */
+  related: boolean;
+  /** Within multipart/alternative: one of several forms of the same. */
+  alternative: boolean;
+}
+
+/** Leaves in order. Depth and number are bounded where the structure is read. */
+export function leavesOf(structure: Structure): Leaf[] {
+  return walk(structure, { related: false, alternative: false });
+}
+
+function walk(structure: Structure, around: Surroundings): Leaf[] {
+  if (!structure.type.startsWith("multipart/")) return [{ structure, role: roleOf(structure, around) }];
+  const kind = structure.type.slice("multipart/".length);
+  const root = kind === "related" ? rootOf(structure) : null;
+  return structure.children.flatMap((child) =>
+    walk(child, {
+      related: around.related || (root !== null && child !== root),
+      alternative: around.alternative || kind === "alternative",
+    }),
+  );
+}
+
+/** RFC 2387 section 3.2: the part that `start` names, or the first. */
+function rootOf({ parameters, children }: Structure): Structure | null {
+  return children.find(({ contentId }) => contentId !== null && contentId === parameters.start) ?? children[0] ?? null;
+}
+
+function roleOf(structure: Structure, { related, alternative }: Surroundings): PartRole {
+  const { type, disposition, contentId } = structure;
+  if (disposition === "attachment" && !(related && contentId !== null)) return "attachment";
+  if (related) return contentId !== null || disposition === "inline" ? "inline" : "attachment";
+  const isBody = filenameOf(structure) === null;
+  if (type === "text/plain" && isBody) return "text";
+  if (type === "text/html" && isBody) return "html";
+  if (alternative) return "alternative";
+  // Mail programs of phones put pictures between texts; anything else that is "inline" is still a file to most people.
+  return disposition === "inline" && type.startsWith("image/") ? "inline" : "attachment";
+}
+
+/** Without any path in it, or null. */
+export function filenameOf({ dispositionParameters, parameters }: Structure): string | null {
+  const name = dispositionParameters.filename ?? parameters.name;
+  if (name === undefined) return null;
+  const last = name.split(/[/\\]/).at(-1) ?? "";
+  const clean = last
+    .replace(/[\p{Cc}\p{Cf}]/gu, "")
+    .trim()
+    .replace(/^\.+/, "")
+    .slice(0, 255);
+  return clean === "" ? null : clean;
+}
+
+export function partsOf(structure: Structure): MessagePart[] {
+  return leavesOf(structure).map(({ structure: leaf, role }) => ({
+    ...describe(leaf),
+    charset: leaf.parameters.charset ?? null,
+    encoding: leaf.encoding,
+    role,
+  }));
+}
+
+/** All that is no body: files, pictures within the text (`inline`), messages within the message. */
+export function attachmentsOf(structure: Structure): Attachment[] {
+  return leavesOf(structure)
+    .filter(({ role }) => role === "attachment" || role === "inline")
+    .map(({ structure: leaf, role }) => ({ ...describe(leaf), inline: role === "inline" }));
+}
+
+function describe(leaf: Structure): Omit<Attachment, "inline"> {
+  return {
+    part: leaf.part,
+    filename: filenameOf(leaf),
+    contentType: leaf.type,
+    size: leaf.size,
+    contentId: leaf.contentId,
+  };
+}
+
+/** The parts that make up the body: several texts one after another are all of it. */
+export interface Body {
+  text: Structure[];
+  html: Structure[];
+}
+
+export function chooseBody(structure: Structure): Body {
+  const leaves = leavesOf(structure);
+  const of = (role: PartRole): Structure[] => leaves.filter((leaf) => leaf.role === role).map((leaf) => leaf.structure);
+  return { text: of("text"), html: of("html") };
+}

@@ -1,0 +1,56 @@
+import { type Call, Failure } from "@postern/protocol";
+import type { Core } from "./core.ts";
+import { type Located, locateMessage, messageGone } from "./locate-message.ts";
+
+/** Octets of a section, from `first` to `last`, both inclusive. */
+export interface Section {
+  account: string;
+  message: string;
+  /** As in `BODY[…]`: empty for the whole message, or a part's number. */
+  section: string;
+  first: number;
+  /** Null: to wherever the section ends. */
+  last: number | null;
+}
+
+const PIECE = 1 << 20;
+/** For one piece: the reader may take as long as they like between two. */
+const PIECE_MS = 60_000;
+
+/**
+ * Reads a section in pieces as they are pulled. A session is borrowed for each, so that slow readers hold none, and the
+ * mailbox's UIDVALIDITY is looked at each time: what follows can never be another message's octets. Where octets are
+ * missing it throws, since a stream that merely ends would look whole.
+ */
+export async function* readPieces(core: Core, wanted: Section, call: Call): AsyncGenerator<Uint8Array> {
+  for (let offset = wanted.first; wanted.last === null || offset <= wanted.last; ) {
+    const length = wanted.last === null ? PIECE : Math.min(PIECE, wanted.last - offset + 1);
+    const piece = await readPiece(core, wanted, offset, length, call);
+    if (piece.length > 0) yield piece;
+    offset += piece.length;
+    if (piece.length < length) {
+      if (wanted.last !== null) throw endedEarly();
+      return;
+    }
+  }
+}
+
+async function readPiece(
+  core: Core,
+  { account, message, section }: Section,
+  offset: number,
+  length: number,
+  call: Call,
+): Promise<Uint8Array> {
+  const pieceCall = { ...call, deadline: Date.now() + PIECE_MS };
+  const read = async ({ session, uid }: Located): Promise<Uint8Array> => {
+    const piece = await session.fetchPiece(uid, section, offset, length);
+    if (piece === null) throw messageGone();
+    return piece.length > length ? piece.subarray(0, length) : piece;
+  };
+  return locateMessage(core, { account, message, lane: "bulk", call: pieceCall }, read);
+}
+
+export function endedEarly(): Failure {
+  return new Failure("upstream-protocol", { detail: "The mail server gave fewer octets than it announced." });
+}
