@@ -1,0 +1,102 @@
+import { type Call, newReport } from "@postern/protocol";
+import { type AccountRecord, openSqliteStore, type Store } from "@postern/store";
+import { type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
+import { connectSession } from "../imap/index.ts";
+import { createMailCore, type MailCore } from "../mail/core.ts";
+import { createSessions, type LiveSessions } from "../sessions/index.ts";
+import { RawClient } from "./raw-client.ts";
+
+/** The core over a real server, through real sessions and an embedded store: what a worker has, less accounts. */
+export interface CoreHouse {
+  server: DovecotServer;
+  core: MailCore;
+  sessions: LiveSessions;
+  store: Store;
+  /** A core that has nothing in memory, over the same store. */
+  anotherCore(): MailCore;
+  /** Any name is an account of its own. */
+  otherClient(account: string): Promise<RawClient>;
+  stop(): Promise<void>;
+}
+
+export async function startCoreHouse(options: DovecotOptions = {}): Promise<CoreHouse> {
+  const server = await startDovecot(options);
+  const store = await openSqliteStore(":memory:");
+  const sessions = createSessions({
+    connect: connectSession,
+    reach: async (account) => ({
+      generation: 1,
+      host: server.host,
+      refusal: null,
+      options: async () => {
+        const { user, password } = server.user(account);
+        const { host, port } = server;
+        return { host, address: host, port, security: "none", tls: null, user, secret: { password } };
+      },
+    }),
+    onState: () => undefined,
+    onCommand: () => undefined,
+  });
+  const clients: RawClient[] = [];
+  const make = (): MailCore =>
+    createMailCore({
+      sessions,
+      accounts: { keyOf: async (id) => (await registered(store, id)).key },
+      mailboxes: store.mailboxes,
+      cache: store.cache,
+    });
+  return {
+    server,
+    store,
+    sessions,
+    core: make(),
+    anotherCore: make,
+    async otherClient(account) {
+      const client = await RawClient.login(server, server.user(account));
+      clients.push(client);
+      return client;
+    },
+    async stop() {
+      for (const client of clients) client.close();
+      await sessions.drain();
+      await store.close();
+      await server.stop();
+    },
+  };
+}
+
+/** The account's record, made at first sight. */
+async function registered(store: Store, id: string): Promise<AccountRecord> {
+  const known = await store.accounts.get(id);
+  if (known) return known;
+  const endpoint = { host: "localhost", port: 143, security: "none", user: id, tls: null } as const;
+  const record: AccountRecord = {
+    id,
+    key: crypto.getRandomValues(new Uint8Array(6)).reduce((key, octet) => key * 256 + octet, 0),
+    name: null,
+    source: "api",
+    imap: { ...endpoint, authentication: "password" },
+    smtp: null,
+    sealed: "",
+    disabled: false,
+    generation: 1,
+    version: 1,
+    state: "connecting",
+    stateDetail: null,
+    stateAt: 0,
+    createdAt: 0,
+    updatedAt: 0,
+  };
+  return (await store.accounts.create(record)) ? record : registered(store, id);
+}
+
+/** A call that nobody gives up, with a report of its own. */
+export function newCall(): Call {
+  return {
+    requestId: crypto.randomUUID(),
+    actor: "admin",
+    deadline: Date.now() + 60_000,
+    signal: new AbortController().signal,
+    report: newReport(),
+  };
+}
