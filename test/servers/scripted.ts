@@ -58,7 +58,15 @@ export async function startScriptedImap(script: Script = {}): Promise<ScriptedSe
   };
 }
 
-async function certificates(): Promise<{ ca: string; context: SecureContext }> {
+let made: ReturnType<typeof makeOnce> | null = null;
+
+/** One authority for all scripted servers of a process. */
+function certificates(): ReturnType<typeof makeOnce> {
+  made ??= makeOnce();
+  return made;
+}
+
+async function makeOnce(): Promise<{ ca: string; context: SecureContext }> {
   const { ca, certificate, key } = await makeCertificates(temporaryFolder("pst-sc-"));
   return { ca, context: createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key) }) };
 }

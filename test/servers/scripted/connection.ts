@@ -34,9 +34,12 @@ export class ScriptedConnection {
   async write(octets: string | Buffer): Promise<void> {
     if (!this.open) return;
     const room = this.socket.write(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets);
+    if (room) return;
     const end = new AbortController();
     const options = { signal: end.signal };
-    if (!room) await Promise.race([once(this.socket, "drain", options), once(this.socket, "close", options)]);
+    // A client that is gone shows as an error; who writes looks at `open`.
+    const gone = once(this.socket, "close", options).catch(() => undefined);
+    await Promise.race([once(this.socket, "drain", options).catch(() => undefined), gone]);
     end.abort();
   }
 

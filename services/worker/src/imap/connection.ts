@@ -12,6 +12,10 @@ export interface Command {
   /** Every untagged response that arrives while the command runs. */
   onData?: (response: DataResponse) => void;
   onStatus?: (response: StatusResponse) => void;
+  /** The tagged NO or BAD, before it becomes a `Failure`. */
+  onRefused?: (response: StatusResponse) => void;
+  /** In place of the connection's own. */
+  timeoutMs?: number;
 }
 
 export interface ConnectionOptions {
@@ -24,8 +28,9 @@ export interface ConnectionOptions {
 
 /** Above what any answer that Postern asks for needs; a server that sends more is not to be trusted. */
 const LIMITS = { line: 16 << 20, literal: 24 << 20, response: 32 << 20 };
-/** Octets that one command may bring in all. */
+/** Octets that one command may bring in all, or a server may send unasked between two. */
 const MAX_ANSWER = 128 << 20;
+const MAX_UNASKED = 16 << 20;
 
 interface Running {
   command: Command;
@@ -47,6 +52,7 @@ export class Connection {
   private running: Running | null = null;
   private tags = 0;
   private received = 0;
+  private allowance = MAX_UNASKED;
   private bye: StatusResponse | null = null;
   private closed = false;
 
@@ -69,13 +75,18 @@ export class Connection {
     if (this.running) throw new Error(`${command.name} while ${this.running.command.name} runs`);
     const started = performance.now();
     this.received = 0;
+    this.allowance = MAX_ANSWER;
     let ok = false;
     try {
       const response = await this.exchange(command);
-      if (response.status !== "OK") throw refusal(command.name, response);
+      if (response.status !== "OK") {
+        command.onRefused?.(response);
+        throw refusal(command.name, response);
+      }
       ok = true;
       return response;
     } finally {
+      this.allowance = MAX_UNASKED;
       const ms = performance.now() - started;
       this.options.onCommand({ name: command.name, ms, bytes: this.received, ok });
     }
@@ -86,9 +97,9 @@ export class Connection {
   }
 
   private exchange(command: Command): Promise<StatusResponse> {
-    const { commandTimeoutMs } = this.options;
+    const timeoutMs = command.timeoutMs ?? this.options.commandTimeoutMs;
     return new Promise<StatusResponse>((resolve, reject) => {
-      const deadline = setTimeout(() => this.end(timeoutFailure(command.name, commandTimeoutMs)), commandTimeoutMs);
+      const deadline = setTimeout(() => this.end(timeoutFailure(command.name, timeoutMs)), timeoutMs);
       const settle = <T>(then: (value: T) => void) => {
         return (value: T): void => {
           clearTimeout(deadline);
@@ -137,8 +148,9 @@ export class Connection {
 
   private read(chunk: Buffer): void {
     this.received += chunk.length;
+    this.allowance -= chunk.length;
     try {
-      if (this.received > MAX_ANSWER && this.running) throw new ProtocolError("an answer is too large");
+      if (this.allowance < 0) throw new ProtocolError("an answer is too large");
       if (!this.closed) this.reader.push(chunk);
     } catch (error) {
       this.end(unreadable(this.running?.command.name ?? null, error));
@@ -152,8 +164,16 @@ export class Connection {
     if (response.kind === "continue") this.goOn();
     else if (response.kind === "data") running?.command.onData?.(response);
     else if (response.tag === running?.tag) running.resolve(response);
-    else if (response.status === "BYE") this.bye = response;
-    else running?.command.onStatus?.(response);
+    else if (response.status === "BYE") this.goodbye(response);
+    else if (response.tag === "*") running?.command.onStatus?.(response);
+    else throw new ProtocolError("an answer to a command that was not sent");
+  }
+
+  /** Nothing good comes after it (RFC 9051 section 7.1.5), but the answer to a LOGOUT; some servers then never close. */
+  private goodbye(response: StatusResponse): void {
+    this.bye = response;
+    const name = this.running?.command.name ?? null;
+    if (name !== "LOGOUT") this.end(closedFailure(name, response));
   }
 
   private end(failure: Error): void {

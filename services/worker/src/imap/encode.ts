@@ -26,11 +26,6 @@ export function decodeMailboxName(octets: string): string {
   return encodeMailboxName(path) === octets ? path : octets;
 }
 
-/** A mailbox as a command's argument. */
-export function mailboxName(path: string): Part {
-  return string(encodeMailboxName(path));
-}
-
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Null where the octets are no UTF-8. */

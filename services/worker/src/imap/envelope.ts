@@ -1,4 +1,4 @@
-import { decodeWords } from "./words.ts";
+import { decodeWords } from "../mail/content/index.ts";
 import { listOf, octetsOf, type Value } from "./response.ts";
 import type { Envelope, EnvelopeAddress } from "./session.ts";
 

@@ -82,6 +82,7 @@ export function closedFailure(command: string | null, bye: StatusResponse | null
 }
 
 export function unreadable(command: string | null, error: unknown): Failure {
+  if (error instanceof Failure) return error;
   const during = command === null ? "" : ` during ${command}`;
   const what = error instanceof ProtocolError ? error.message : "something unexpected";
   return new Failure("upstream-protocol", {

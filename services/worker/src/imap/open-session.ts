@@ -7,6 +7,7 @@ import { search, searchCount, searchWindow, type Window } from "./commands/searc
 import { sort } from "./commands/sort.ts";
 import { status } from "./commands/status.ts";
 import type { Connection } from "./connection.ts";
+import { MailboxNames } from "./names.ts";
 import type {
   Abilities,
   FetchedMessage,
@@ -20,15 +21,22 @@ import type {
   SortKey,
 } from "./session.ts";
 
-/** The port over one connection: which mailbox is selected is all that it remembers. */
+/** A server that does not say goodbye is not waited for. */
+const LOGOUT_MS = 5_000;
+
+/** The port over one connection. It remembers which mailbox is selected, and names that are written oddly. */
 export class Session implements OpenSession {
   readonly abilities: Abilities;
   selected: string | null = null;
   private readonly wire: Connection;
+  private readonly names = new MailboxNames();
+  private readonly prefixes: readonly string[];
 
-  constructor(wire: Connection, abilities: Abilities) {
+  /** `prefixes`: of the namespaces that are not the user's own, as octets. */
+  constructor(wire: Connection, abilities: Abilities, prefixes: readonly string[]) {
     this.wire = wire;
     this.abilities = abilities;
+    this.prefixes = prefixes;
   }
 
   get usable(): boolean {
@@ -36,17 +44,17 @@ export class Session implements OpenSession {
   }
 
   list(options: { counters: boolean }): Promise<ListedMailbox[]> {
-    return list(this.wire, this.abilities, options);
+    return list(this.wire, this.abilities, this.names, { ...options, prefixes: this.prefixes });
   }
 
   status(path: string): Promise<MailboxStatus | null> {
-    return status(this.wire, this.abilities, path);
+    return status(this.wire, this.abilities, this.names, path);
   }
 
   async examine(path: string): Promise<SelectedMailbox | null> {
     // A failed EXAMINE leaves nothing selected (RFC 9051 section 6.3.2).
     this.selected = null;
-    const selected = await examine(this.wire, this.abilities, path);
+    const selected = await examine(this.wire, this.abilities, this.names, path);
     if (selected) this.selected = path;
     return selected;
   }
@@ -80,7 +88,7 @@ export class Session implements OpenSession {
   }
 
   async quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]> {
-    return this.abilities.quota ? quota(this.wire, path) : [];
+    return this.abilities.quota ? quota(this.wire, this.names, path) : [];
   }
 
   async noop(): Promise<void> {
@@ -88,7 +96,8 @@ export class Session implements OpenSession {
   }
 
   async logout(): Promise<void> {
-    if (this.usable) await this.wire.run({ name: "LOGOUT", parts: ["LOGOUT"] }).catch(() => undefined);
+    if (this.usable)
+      await this.wire.run({ name: "LOGOUT", parts: ["LOGOUT"], timeoutMs: LOGOUT_MS }).catch(() => undefined);
     this.close();
   }
 

@@ -50,8 +50,13 @@ export class ResponseReader {
     const octets = this.release();
     const end = octets[octets.length - 2] === CR ? octets.length - 2 : octets.length - 1;
     const line = octets.toString("latin1", 0, end);
+    // Some servers put an empty line between responses.
+    if (line === "" && this.raw.lines.length === 0) {
+      this.size = 0;
+      return;
+    }
     this.raw.lines.push(line);
-    const size = announced(line);
+    const size = this.raw.lines.length === 1 && endsInText(line) ? null : announced(line);
     if (size === null) return this.finish();
     if (size > this.limits.literal) throw new ProtocolError("a literal is too large");
     if (this.size + size > this.limits.response) throw new ProtocolError("a response is too large");
@@ -94,6 +99,12 @@ export class ResponseReader {
     this.held = 0;
     return octets;
   }
+}
+
+/** Whether the line is one whose end is text for people, which may repeat a name such as `x{5}` and announces nothing. */
+function endsInText(line: string): boolean {
+  if (!line.endsWith("}")) return false;
+  return /^(\+|\S+ (OK|NO|BAD|BYE|PREAUTH) ?(\[[^\]]*\]|[^[])|\S+ (OK|NO|BAD|BYE|PREAUTH)$)/i.test(line);
 }
 
 /** The size of the literal that a line announces at its end (RFC 9051 section 4.3); null where there is none. */

@@ -42,7 +42,8 @@ export class ProtocolError extends Error {
   override name = "ProtocolError";
 }
 
-const MAX_DEPTH = 100;
+/** Values in one response: more than any answer to what Postern asks has. They cost far more memory than octets. */
+const MAX_VALUES = 4_000_000;
 const statuses = new Set(["OK", "NO", "BAD", "BYE", "PREAUTH"]);
 
 /** Throws `ProtocolError`, never anything else, whatever the octets are. */
@@ -80,6 +81,7 @@ class Cursor {
   text: string;
   private position = 0;
   private segment = 0;
+  private count = 0;
   private readonly raw: RawResponse;
 
   constructor(raw: RawResponse) {
@@ -104,38 +106,48 @@ class Cursor {
     if (this.text.charCodeAt(this.position) !== BRACKET_OPEN) return [];
     if (this.text.indexOf("]", this.position) < 0) return [];
     this.position += 1;
-    const values = this.list(BRACKET_CLOSE, 0);
+    const values = this.list(BRACKET_CLOSE);
     this.position += 1;
     return values;
   }
 
   values(): Value[] {
-    return this.list(-1, 0);
+    return this.list(-1);
   }
 
-  /** Values up to `end`, which is left; -1: up to the end of the response. */
-  private list(end: number, depth: number): Value[] {
-    if (depth > MAX_DEPTH) throw new ProtocolError("nested too deeply");
-    const values: Value[] = [];
+  /**
+   * Values up to `end`, which is left; -1: up to the end of the response. Without recursion: how deep a BODYSTRUCTURE
+   * goes is up to whoever wrote the message, and must not break the connection.
+   */
+  private list(end: number): Value[] {
+    const root: Value[] = [];
+    const outer: Value[][] = [];
+    let values = root;
     for (;;) {
       const character = this.text.charCodeAt(this.position);
-      if (Number.isNaN(character)) {
-        if (end === -1) return values;
-        throw new ProtocolError("ended within a list");
-      }
-      if (character === end) return values;
+      if (outer.length === 0 && (character === end || (end === -1 && Number.isNaN(character)))) return root;
+      if (Number.isNaN(character)) throw new ProtocolError("a list that does not end");
       if (character === SPACE) this.position += 1;
-      else values.push(this.value(character, end, depth));
+      else if (character === OPEN) {
+        this.position += 1;
+        const inner: Value[] = [];
+        this.add(values, inner);
+        outer.push(values);
+        values = inner;
+      } else if (character === CLOSE && outer.length > 0) {
+        this.position += 1;
+        values = outer.pop() ?? root;
+      } else this.add(values, this.value(character, outer.length > 0 ? CLOSE : end));
     }
   }
 
-  private value(character: number, end: number, depth: number): Value {
-    if (character === OPEN) {
-      this.position += 1;
-      const inner = this.list(CLOSE, depth + 1);
-      this.position += 1;
-      return inner;
-    }
+  private add(values: Value[], value: Value): void {
+    this.count += 1;
+    if (this.count > MAX_VALUES) throw new ProtocolError("a response of too many values");
+    values.push(value);
+  }
+
+  private value(character: number, end: number): Value {
     if (character === QUOTE) return this.quoted();
     if (character === BRACE || character === TILDE) {
       const literal = this.literal();
@@ -199,6 +211,12 @@ export function octetsOf(value: Value | undefined): string | null {
 export function numberOf(value: Value | undefined): number | null {
   const text = octetsOf(value);
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** UIDs and sequence numbers: 1 … 2^32−1 (RFC 9051 section 9, nz-number); null for anything else. */
+export function uidOf(value: Value | undefined): number | null {
+  const number = numberOf(value);
+  return number !== null && number >= 1 && number <= 0xffffffff ? number : null;
 }
 
 /** For MODSEQ: up to 63 bits. */

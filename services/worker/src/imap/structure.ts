@@ -1,15 +1,17 @@
 import libmime from "libmime";
 import { listOf, numberOf, octetsOf, type Value } from "./response.ts";
 import type { Structure } from "./session.ts";
-import { decodeWords } from "./words.ts";
+import { decodeWords } from "../mail/content/index.ts";
 
 /** Parts beyond this many are left out: nobody made such a message to be read. */
 const MAX_PARTS = 2_000;
 
-/** BODYSTRUCTURE (RFC 9051 section 7.5.2) with part numbers (section 6.4.5). Null where it is NIL or no structure. */
-export function readStructure(value: Value | undefined): Structure | null {
-  if (!Array.isArray(value)) return null;
-  return new Walk().root(value, "");
+/**
+ * BODYSTRUCTURE (RFC 9051 section 7.5.2) with part numbers (section 6.4.5). Where a server could not make one (NIL), the
+ * message is taken for what it is without MIME: plain text (RFC 2045 section 5.2).
+ */
+export function readStructure(value: Value | undefined): Structure {
+  return new Walk().root(listOf(value), "");
 }
 
 class Walk {

@@ -1,33 +1,22 @@
 import { Failure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
-import { mailboxName } from "../encode.ts";
+import type { Part } from "../encode.ts";
+import type { MailboxNames } from "../names.ts";
 import { bigintOf, listOf, numberOf, octetsOf, type Value } from "../response.ts";
 import type { Abilities, SelectedMailbox } from "../session.ts";
 import { fetch } from "./fetch.ts";
-import { ignoreMissing } from "./status.ts";
 
 /** EXAMINE (RFC 9051 section 6.3.3): nothing that follows can change the mailbox. Null: there is no such mailbox. */
 export async function examine(
   connection: Connection,
   abilities: Abilities,
+  names: MailboxNames,
   path: string,
 ): Promise<SelectedMailbox | null> {
   const asOf = Date.now();
-  const codes = new Map<string, Value | undefined>();
-  let messages = 0;
-  const done = await connection
-    .run({
-      name: "EXAMINE",
-      parts: ["EXAMINE ", mailboxName(path), abilities.condstore ? " (CONDSTORE)" : ""],
-      onData: (response) => {
-        if (response.name === "EXISTS") messages = response.number ?? 0;
-      },
-      onStatus: (response) => {
-        if (response.code !== null) codes.set(response.code, response.codeValues[0]);
-      },
-    })
-    .catch(ignoreMissing);
-  if (!done) return null;
+  const found = await names.use(path, (name) => select(connection, abilities, name));
+  if (!found) return null;
+  const { messages, codes } = found;
   const uidValidity = numberOf(codes.get("UIDVALIDITY"));
   if (!uidValidity) throw noUidValidity(path);
   return {
@@ -39,6 +28,28 @@ export async function examine(
     mailboxId: octetsOf(listOf(codes.get("MAILBOXID"))[0]),
     asOf,
   };
+}
+
+interface Selected {
+  messages: number;
+  codes: Map<string, Value | undefined>;
+}
+
+async function select(connection: Connection, abilities: Abilities, name: Part): Promise<Selected> {
+  const selected: Selected = { messages: 0, codes: new Map() };
+  await connection.run({
+    name: "EXAMINE",
+    parts: ["EXAMINE ", name, abilities.condstore ? " (CONDSTORE)" : ""],
+    onData: (response) => {
+      if (response.name === "EXISTS") selected.messages = response.number ?? 0;
+    },
+    onStatus: (response) => {
+      // What came before was of the mailbox that was selected until now (RFC 9051 section 7.1).
+      if (response.code === "CLOSED") Object.assign(selected, { messages: 0, codes: new Map() });
+      else if (response.code !== null) selected.codes.set(response.code, response.codeValues[0]);
+    },
+  });
+  return selected;
 }
 
 /** Without UIDVALIDITY (RFC 9051 section 7.1: "a server that does not keep UIDs") no id could be trusted to mean one message. */

@@ -1,11 +1,13 @@
+import { isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import { readEnvelope } from "../envelope.ts";
-import { bigintOf, type DataResponse, listOf, numberOf, octetsOf, type Value } from "../response.ts";
+import { bigintOf, type DataResponse, listOf, numberOf, octetsOf, uidOf, type Value } from "../response.ts";
 import type { Abilities, FetchedMessage, FetchItems, FetchRange } from "../session.ts";
 import { readStructure } from "../structure.ts";
 import { packSets } from "../uid-set.ts";
+import { comparable, readSectionName, sectionItem, sectionOctets } from "./section.ts";
 
-/** FETCH and UID FETCH (RFC 9051 section 6.4.5), always with PEEK. Rows that carry no UID are news of something else. */
+/** FETCH and UID FETCH (RFC 9051 section 6.4.5), always with PEEK. Rows that were not asked for are news of something else. */
 export async function fetch(
   connection: Connection,
   abilities: Abilities,
@@ -14,22 +16,51 @@ export async function fetch(
 ): Promise<FetchedMessage[]> {
   const rows = new Map<number, FetchedMessage>();
   const names = itemNames(abilities, items);
+  const wanted = isWanted(range);
   for (const { command, set } of sets(range)) {
-    await connection.run({
-      name: "FETCH",
-      parts: [`${command} ${set} (${names})`],
-      onData: (response) => {
-        if (response.name === "FETCH") takeRow(rows, response, items);
-      },
-    });
+    await runFetch(connection, `${command} ${set} (${names})`, (response) => takeRow(rows, response, items, wanted));
   }
   return [...rows.values()];
 }
 
+/** One FETCH command. That some of its messages are gone by now is no failure of it. */
+export async function runFetch(
+  connection: Connection,
+  command: string,
+  onRow: (response: DataResponse) => void,
+): Promise<void> {
+  try {
+    await connection.run({
+      name: "FETCH",
+      parts: [command],
+      onData: (response) => {
+        if (response.name === "FETCH") onRow(response);
+      },
+    });
+  } catch (error) {
+    // RFC 5530: "some of the messages … no longer exist"; what remains has been sent.
+    if (!isFailure(error) || error.upstream?.code !== "EXPUNGEISSUED" || !connection.usable) throw error;
+  }
+}
+
 function sets(range: FetchRange): { command: string; set: string }[] {
-  if ("sequence" in range) return [{ command: "FETCH", set: `${range.sequence.from}:${range.sequence.to}` }];
-  if ("uidRange" in range) return [{ command: "UID FETCH", set: `${range.uidRange.from}:${range.uidRange.to}` }];
+  // A range that is upside down would mean the same as the right way up.
+  if ("sequence" in range) return inclusive(range.sequence).map((set) => ({ command: "FETCH", set }));
+  if ("uidRange" in range) return inclusive(range.uidRange).map((set) => ({ command: "UID FETCH", set }));
   return packSets(range.uids).map((set) => ({ command: "UID FETCH", set }));
+}
+
+function inclusive({ from, to }: { from: number; to: number }): string[] {
+  const first = Math.max(1, from);
+  const last = Math.min(to, 0xffffffff);
+  return first <= last ? [`${first}:${last}`] : [];
+}
+
+function isWanted(range: FetchRange): (uid: number, sequence: number) => boolean {
+  if ("sequence" in range) return (_, sequence) => sequence >= range.sequence.from && sequence <= range.sequence.to;
+  if ("uidRange" in range) return (uid) => uid >= range.uidRange.from && uid <= range.uidRange.to;
+  const uids = new Set(range.uids);
+  return (uid) => uids.has(uid);
 }
 
 function itemNames(abilities: Abilities, items: FetchItems): string {
@@ -41,7 +72,7 @@ function itemNames(abilities: Abilities, items: FetchItems): string {
   if (items.envelope) names.push("ENVELOPE");
   if (items.structure) names.push("BODYSTRUCTURE");
   for (const { section, limit } of items.sections ?? []) {
-    names.push(`BODY.PEEK[${section}]${limit === undefined ? "" : `<0.${limit}>`}`);
+    names.push(sectionItem(section, limit === undefined ? undefined : { offset: 0, length: limit }));
   }
   return names.join(" ");
 }
@@ -50,20 +81,25 @@ function itemNames(abilities: Abilities, items: FetchItems): string {
  * Servers may cut one message's items into several responses, and tell of flags changed meanwhile in responses of their
  * own, with a UID or without: items are put together by UID, and what was not asked for is left out.
  */
-function takeRow(rows: Map<number, FetchedMessage>, response: DataResponse, items: FetchItems): void {
+function takeRow(
+  rows: Map<number, FetchedMessage>,
+  response: DataResponse,
+  items: FetchItems,
+  wanted: (uid: number, sequence: number) => boolean,
+): void {
   const values = listOf(response.values[0]);
   const uid = findUid(values);
-  if (uid === null || response.number === null) return;
+  if (uid === null || response.number === null || !wanted(uid, response.number)) return;
   const row = rows.get(uid) ?? { uid, sequence: response.number };
   rows.set(uid, row);
   for (let at = 0; at + 1 < values.length; at += 2)
     takeItem(row, octetsOf(values[at]) ?? "", values[at + 1] ?? null, items);
 }
 
-function findUid(values: Value[]): number | null {
+export function findUid(values: Value[]): number | null {
   for (let at = 0; at + 1 < values.length; at += 2) {
     const name = values[at];
-    if (typeof name === "string" && name.toUpperCase() === "UID") return numberOf(values[at + 1]) || null;
+    if (typeof name === "string" && name.toUpperCase() === "UID") return uidOf(values[at + 1]);
   }
   return null;
 }
@@ -86,28 +122,21 @@ function takeItem(row: FetchedMessage, name: string, value: Value, items: FetchI
       if (items.envelope) row.envelope = readEnvelope(value);
       break;
     case "BODYSTRUCTURE":
-      if (items.structure) takeStructure(row, value);
+      if (items.structure) row.structure = readStructure(value);
       break;
     default:
-      takeSection(row, name, value);
+      takeSection(row, name, value, items);
   }
 }
 
-function takeStructure(row: FetchedMessage, value: Value): void {
-  const structure = readStructure(value);
-  if (structure) row.structure = structure;
-}
-
-function takeSection(row: FetchedMessage, name: string, value: Value): void {
-  const match = /^BODY\[([^\]]*)\](?:<\d+>)?$/i.exec(name);
-  if (!match?.[1] && match?.[1] !== "") return;
-  row.sections ??= new Map();
-  row.sections.set(match[1].toUpperCase(), sectionOctets(value));
-}
-
-export function sectionOctets(value: Value): Uint8Array | null {
-  if (Buffer.isBuffer(value)) return value;
-  return typeof value === "string" ? Buffer.from(value, "latin1") : null;
+function takeSection(row: FetchedMessage, name: string, value: Value, items: FetchItems): void {
+  const answered = readSectionName(name);
+  if (!answered) return;
+  for (const { section, limit } of items.sections ?? []) {
+    if (comparable(section) !== answered.section || (answered.origin ?? 0) !== 0) continue;
+    row.sections ??= new Map();
+    row.sections.set(section, sectionOctets(value)?.subarray(0, limit) ?? null);
+  }
 }
 
 /** `"17-Jul-1996 02:44:25 -0700"` (RFC 9051 section 9, date-time); null for anything else. */

@@ -1,8 +1,16 @@
+import { isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
-import { decodeMailboxName } from "../encode.ts";
+import { decodeMailboxName, encodeMailboxName } from "../encode.ts";
+import { type MailboxNames, writtenName } from "../names.ts";
 import { type DataResponse, listOf, octetsOf } from "../response.ts";
 import type { Abilities, ListedMailbox } from "../session.ts";
-import { statusItems, readStatus, status } from "./status.ts";
+import { readStatus, status, statusItems } from "./status.ts";
+
+export interface ListOptions {
+  counters: boolean;
+  /** Of other users and shared ones (RFC 2342), as octets: some servers leave them out of `*`. */
+  prefixes: readonly string[];
+}
 
 /**
  * All mailboxes that the user can see, with what LIST-EXTENDED (RFC 5258), SPECIAL-USE (RFC 6154) and LIST-STATUS
@@ -11,75 +19,119 @@ import { statusItems, readStatus, status } from "./status.ts";
 export async function list(
   connection: Connection,
   abilities: Abilities,
-  options: { counters: boolean },
+  names: MailboxNames,
+  options: ListOptions,
 ): Promise<ListedMailbox[]> {
-  const mailboxes = abilities.listExtended
-    ? await listExtended(connection, abilities, options.counters)
-    : await listPlain(connection);
-  if (options.counters && !abilities.listStatus) await addCounters(connection, abilities, mailboxes);
+  const found = new Listing(names);
+  const extended = abilities.listExtended && (await listExtended(connection, abilities, options, found));
+  if (!extended) await listPlain(connection, options, found);
+  const mailboxes = found.mailboxes();
+  if (options.counters && !(extended && abilities.listStatus)) {
+    await addCounters(connection, abilities, names, mailboxes);
+  }
   return mailboxes;
 }
 
-async function listExtended(connection: Connection, abilities: Abilities, counters: boolean): Promise<ListedMailbox[]> {
-  const found = new Map<string, ListedMailbox>();
-  const asOf = Date.now();
+/** False: the server does not understand what it offers. */
+async function listExtended(
+  connection: Connection,
+  abilities: Abilities,
+  { counters, prefixes }: ListOptions,
+  found: Listing,
+): Promise<boolean> {
   const wanted = [
     "SUBSCRIBED",
     "CHILDREN",
     ...(abilities.specialUse ? ["SPECIAL-USE"] : []),
     ...(counters && abilities.listStatus ? [`STATUS (${statusItems(abilities)})`] : []),
   ];
-  await connection.run({
-    name: "LIST",
-    parts: [`LIST "" "*" RETURN (${wanted.join(" ")})`],
-    onData: (response) => {
-      if (response.name === "LIST") add(found, response, false);
+  try {
+    for (const pattern of patterns(prefixes)) {
+      const onData = found.reader();
+      const parts = ['LIST "" ', writtenName(pattern), ` RETURN (${wanted.join(" ")})`];
+      await connection.run({ name: "LIST", parts, onData });
+    }
+    return true;
+  } catch (error) {
+    if (isFailure(error) && error.upstream !== undefined && connection.usable) return false;
+    throw error;
+  }
+}
+
+async function listPlain(connection: Connection, { prefixes }: ListOptions, found: Listing): Promise<void> {
+  for (const command of ["LIST", "LSUB"]) {
+    for (const pattern of patterns(prefixes)) {
+      const parts = [`${command} "" `, writtenName(pattern)];
+      await connection.run({ name: command, parts, onData: found.reader() });
+    }
+  }
+}
+
+function patterns(prefixes: readonly string[]): string[] {
+  return ["*", ...prefixes.map((prefix) => `${prefix}*`)];
+}
+
+/** What has been listed so far, each mailbox once. */
+class Listing {
+  private readonly names: MailboxNames;
+  private readonly found = new Map<string, ListedMailbox>();
+  private readonly statuses = new Map<string, ListedMailbox["status"]>();
+
+  constructor(names: MailboxNames) {
+    this.names = names;
+  }
+
+  reader(): (response: DataResponse) => void {
+    const asOf = Date.now();
+    return (response) => {
+      if (response.name === "LIST") this.add(response);
+      if (response.name === "LSUB") this.markSubscribed(response);
       if (response.name === "STATUS") {
-        const listed = found.get(decodeMailboxName(octetsOf(response.values[0]) ?? ""));
-        if (listed) listed.status = readStatus(response, asOf);
+        this.statuses.set(pathOf(octetsOf(response.values[0]) ?? ""), readStatus(response, asOf));
       }
-    },
-  });
-  return [...found.values()];
-}
+    };
+  }
 
-async function listPlain(connection: Connection): Promise<ListedMailbox[]> {
-  const found = new Map<string, ListedMailbox>();
-  const onData = (response: DataResponse): void => {
-    if (response.name === "LIST") add(found, response, false);
-    if (response.name === "LSUB") markSubscribed(found, response);
-  };
-  await connection.run({ name: "LIST", parts: ['LIST "" "*"'], onData });
-  await connection.run({ name: "LSUB", parts: ['LSUB "" "*"'], onData });
-  return [...found.values()];
-}
+  mailboxes(): ListedMailbox[] {
+    for (const mailbox of this.found.values()) mailbox.status = this.statuses.get(mailbox.path) ?? null;
+    return [...this.found.values()];
+  }
 
-function add(found: Map<string, ListedMailbox>, response: DataResponse, subscribed: boolean): void {
-  const [attributeList, delimiter, name] = response.values;
-  const octets = octetsOf(name);
-  if (octets === null || octets === "") return;
-  const path = normalize(decodeMailboxName(octets));
-  const attributes = listOf(attributeList).flatMap((value) => octetsOf(value) ?? []);
-  const isSubscribed = subscribed || attributes.some((attribute) => attribute.toLowerCase() === "\\subscribed");
-  found.set(path, { path, delimiter: octetsOf(delimiter), attributes, subscribed: isSubscribed, status: null });
-}
+  private add({ values: [attributeList, delimiter, name] }: DataResponse): void {
+    const octets = octetsOf(name);
+    if (octets === null || octets === "") return;
+    const path = pathOf(octets);
+    // Two names that read the same: the one that is written as it should be is kept.
+    if (this.found.has(path) && octets !== encodeMailboxName(path)) return;
+    this.names.learn(path, octets);
+    const attributes = listOf(attributeList).flatMap((value) => octetsOf(value) ?? []);
+    const subscribed = attributes.some((attribute) => attribute.toLowerCase() === "\\subscribed");
+    this.found.set(path, { path, delimiter: octetsOf(delimiter), attributes, subscribed, status: null });
+  }
 
-function markSubscribed(found: Map<string, ListedMailbox>, response: DataResponse): void {
-  const octets = octetsOf(response.values[2]);
-  const listed = octets === null ? undefined : found.get(normalize(decodeMailboxName(octets)));
-  if (listed) listed.subscribed = true;
+  private markSubscribed(response: DataResponse): void {
+    const octets = octetsOf(response.values[2]);
+    const listed = octets === null ? undefined : this.found.get(pathOf(octets));
+    if (listed) listed.subscribed = true;
+  }
 }
 
 /** INBOX is one mailbox however it is spelled (RFC 9051 section 5.1). */
-function normalize(path: string): string {
+function pathOf(octets: string): string {
+  const path = decodeMailboxName(octets);
   return path.toUpperCase() === "INBOX" ? "INBOX" : path;
 }
 
-async function addCounters(connection: Connection, abilities: Abilities, mailboxes: ListedMailbox[]): Promise<void> {
+async function addCounters(
+  connection: Connection,
+  abilities: Abilities,
+  names: MailboxNames,
+  mailboxes: ListedMailbox[],
+): Promise<void> {
   for (const mailbox of mailboxes) {
     if (!isSelectable(mailbox)) continue;
     // One mailbox that cannot be looked into must not hide the others.
-    mailbox.status = await status(connection, abilities, mailbox.path).catch((error: unknown) => {
+    mailbox.status = await status(connection, abilities, names, mailbox.path).catch((error: unknown) => {
       if (connection.usable) return null;
       throw error;
     });

@@ -1,3 +1,4 @@
+import { Failure } from "@postern/protocol";
 import { type Part, string } from "../encode.ts";
 import type { SearchKey } from "../session.ts";
 import { packSets } from "../uid-set.ts";
@@ -11,16 +12,20 @@ export function searchKeyParts(key: SearchKey): Part[] {
   if ("text" in key) return [`${key.text.toUpperCase()} `, string(key.value)];
   if ("header" in key) return ["HEADER ", string(key.header), " ", string(key.value)];
   if ("day" in key) return [`${dayKeys[key.day]} ${dayOf(key.date)}`];
-  if ("larger" in key) return [`LARGER ${key.larger}`];
-  if ("smaller" in key) return [`SMALLER ${key.smaller}`];
-  if ("flag" in key) return [flagKeys.get(key.flag.toLowerCase()) ?? `KEYWORD ${key.flag}`];
-  if ("uidRange" in key) return [`UID ${key.uidRange.from}:${key.uidRange.to}`];
+  if ("larger" in key) return [`LARGER ${octets(key.larger)}`];
+  if ("smaller" in key) return [`SMALLER ${octets(key.smaller)}`];
+  if ("flag" in key) return [flagKey(key.flag)];
+  if ("uidRange" in key) return [rangeKey(key.uidRange)];
   return uidsOf(key.uids);
 }
 
+/** Whether the server must be told the charset: literals are sent for what is beyond ASCII, or too long to be quoted. */
 export function needsCharset(parts: readonly Part[]): boolean {
-  return parts.some((part) => typeof part !== "string");
+  return parts.some((part) => typeof part !== "string" && part.literal.some((octet) => octet > 0x7f));
 }
+
+/** No message at all. */
+const NONE = "NOT ALL";
 
 function nested(key: SearchKey): Part[] {
   return ["(", ...searchKeyParts(key), ")"];
@@ -32,10 +37,16 @@ function group(keys: readonly SearchKey[]): Part[] {
 }
 
 function uidsOf(uids: readonly number[]): Part[] {
-  if (uids.length === 0) return ["NOT ALL"];
-  const sets = packSets(uids);
-  // One line may not hold them all: a disjunction of several sets may, where the server takes long lines.
-  return [sets.slice(1).reduceRight((inner, set) => `OR (UID ${set}) (${inner})`, `UID ${sets[0]}`)];
+  const [first, ...rest] = packSets(uids);
+  if (first === undefined) return [NONE];
+  // A set has a length that every server takes; several make a disjunction.
+  return [rest.reduce((others, set) => `OR (UID ${set}) (${others})`, `UID ${first}`)];
+}
+
+function rangeKey({ from, to }: { from: number; to: number }): string {
+  const first = Math.max(1, from);
+  const last = Math.min(0xffffffff, to);
+  return first <= last ? `UID ${first}:${last}` : NONE;
 }
 
 const flagKeys = new Map([
@@ -43,8 +54,19 @@ const flagKeys = new Map([
   ["\\deleted", "DELETED"],
   ["\\draft", "DRAFT"],
   ["\\flagged", "FLAGGED"],
+  ["\\recent", "RECENT"],
   ["\\seen", "SEEN"],
 ]);
+
+function flagKey(flag: string): string {
+  const known = flagKeys.get(flag.toLowerCase());
+  if (known !== undefined) return known;
+  if (flag.startsWith("\\")) {
+    throw new Failure("invalid-request", { detail: `IMAP cannot search for the system flag ${flag}.` });
+  }
+  // What is no atom (RFC 9051 section 9) can be no message's keyword.
+  return /^[^\s(){%*"\\\]\0-\x1f\x7f-\uffff]{1,1000}$/.test(flag) ? `KEYWORD ${flag}` : NONE;
+}
 
 const dayKeys = {
   since: "SINCE",
@@ -57,6 +79,14 @@ const dayKeys = {
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-function dayOf(date: { year: number; month: number; day: number }): string {
-  return `${date.day}-${months[date.month - 1] ?? "Jan"}-${String(date.year).padStart(4, "0")}`;
+/** Years have four digits in IMAP; no mail was sent before the first or will be after the last. */
+function dayOf({ year, month, day }: { year: number; month: number; day: number }): string {
+  if (year < 1) return "1-Jan-0001";
+  if (year > 9999) return "31-Dec-9999";
+  return `${day}-${months[month - 1] ?? "Jan"}-${String(year).padStart(4, "0")}`;
+}
+
+/** A number of 32 bits (RFC 9051 section 9). */
+function octets(count: number): number {
+  return Math.min(0xffffffff, Math.max(0, Math.trunc(count) || 0));
 }

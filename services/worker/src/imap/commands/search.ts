@@ -1,13 +1,11 @@
-import { Failure } from "@postern/protocol";
+import { isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
-import { type DataResponse, listOf, numberOf, octetsOf, type Value } from "../response.ts";
+import { type DataResponse, uidOf, type Value } from "../response.ts";
 import type { Abilities, SearchKey } from "../session.ts";
-import { unpackSet } from "../uid-set.ts";
+import { runInCharset } from "./charset.ts";
+import { type ExtendedResult, readExtended, unintelligible } from "./esearch.ts";
 import { needsCharset, searchKeyParts } from "./search-keys.ts";
-
-/** UIDs that one answer may hold. */
-const MOST = 10_000_000;
 
 export type Window = { last: number } | { from: number; to: number };
 
@@ -16,14 +14,14 @@ export async function search(connection: Connection, abilities: Abilities, key: 
   if (abilities.esearch) return (await extended(connection, "ALL", searchKeyParts(key))).all.sort(ascending);
   const found: number[] = [];
   await run(connection, "", searchKeyParts(key), (response) => {
-    if (response.name === "SEARCH") found.push(...plainNumbers(response.values));
+    if (response.name === "SEARCH") for (const uid of plainNumbers(response.values)) found.push(uid);
   });
   return found.sort(ascending);
 }
 
 export async function searchCount(connection: Connection, abilities: Abilities, key: SearchKey): Promise<number> {
   if (!abilities.esearch) return (await search(connection, abilities, key)).length;
-  return (await extended(connection, "COUNT", searchKeyParts(key))).count;
+  return countOf(await extended(connection, "COUNT", searchKeyParts(key)));
 }
 
 /**
@@ -36,16 +34,31 @@ export async function searchWindow(
   key: SearchKey,
   window: Window,
 ): Promise<{ uids: number[]; total: number }> {
-  if (!abilities.esearch || !abilities.searchPartial || !abilities.searchRes) {
-    const uids = await search(connection, abilities, key);
-    const { from, to } = rangeOf(window, uids.length);
-    return { uids: uids.slice(from - 1, to), total: uids.length };
+  if (abilities.esearch && abilities.searchPartial && abilities.searchRes) {
+    const found = await savedWindow(connection, key, window);
+    if (found) return found;
   }
-  const { count } = await extended(connection, "SAVE COUNT", searchKeyParts(key));
-  const { from, to } = rangeOf(window, count);
-  if (from > to) return { uids: [], total: count };
-  const { partial } = await extended(connection, `PARTIAL ${from}:${to}`, ["UID $"]);
-  return { uids: partial.sort(ascending), total: count };
+  const uids = await search(connection, abilities, key);
+  const { from, to } = rangeOf(window, uids.length);
+  return { uids: uids.slice(from - 1, to), total: uids.length };
+}
+
+/** Null: the server did not keep the result (RFC 5182 section 2.3), as it may when it has to save memory. */
+async function savedWindow(
+  connection: Connection,
+  key: SearchKey,
+  window: Window,
+): Promise<{ uids: number[]; total: number } | null> {
+  try {
+    const total = countOf(await extended(connection, "SAVE COUNT", searchKeyParts(key)));
+    const { from, to } = rangeOf(window, total);
+    if (from > to) return { uids: [], total };
+    const { partial } = await extended(connection, `PARTIAL ${from}:${to}`, ["UID $"]);
+    return { uids: partial.sort(ascending), total };
+  } catch (error) {
+    if (isFailure(error) && error.upstream?.code === "NOTSAVED" && connection.usable) return null;
+    throw error;
+  }
 }
 
 /** 1-based, inclusive, within 1 … total; `from` above `to` for none. */
@@ -54,42 +67,25 @@ function rangeOf(window: Window, total: number): { from: number; to: number } {
   return { from: Math.max(1, window.from), to: Math.min(total, window.to) };
 }
 
-export interface ExtendedResult {
-  count: number;
-  all: number[];
-  partial: number[];
-}
-
 async function extended(connection: Connection, wanted: string, key: Part[]): Promise<ExtendedResult> {
-  const result: ExtendedResult = { count: 0, all: [], partial: [] };
+  let result: ExtendedResult | null = null;
   await run(connection, `RETURN (${wanted}) `, key, (response) => {
-    if (response.name === "ESEARCH") takeExtended(result, response.values);
+    if (response.name === "ESEARCH") result = readExtended(response.values);
   });
+  // A server must answer even if nothing matches (RFC 4731 section 3.1): silence is no proof that nothing does.
+  if (result === null) throw unintelligible();
   return result;
 }
 
-export function takeExtended(result: ExtendedResult, values: Value[]): void {
-  for (let at = 0; at < values.length; at += 1) {
-    const name = values[at];
-    if (typeof name !== "string") continue;
-    const value = values[at + 1];
-    if (name.toUpperCase() === "COUNT") result.count = numberOf(value) ?? 0;
-    if (name.toUpperCase() === "ALL") result.all = setOf(value);
-    if (name.toUpperCase() === "PARTIAL") result.partial = setOf(listOf(value)[1]);
-  }
-}
-
-function setOf(value: Value | undefined): number[] {
-  const numbers = unpackSet(octetsOf(value) ?? "", MOST);
-  if (numbers === null)
-    throw new Failure("upstream-protocol", { detail: "The mail server's search result makes no sense." });
-  return numbers;
+function countOf(result: ExtendedResult): number {
+  if (result.count === null) throw unintelligible();
+  return result.count;
 }
 
 export function* plainNumbers(values: Value[]): Generator<number> {
   for (const value of values) {
-    const number = numberOf(value);
-    if (number) yield number;
+    const uid = uidOf(value);
+    if (uid !== null) yield uid;
   }
 }
 
@@ -99,8 +95,12 @@ async function run(
   key: Part[],
   onData: (response: DataResponse) => void,
 ): Promise<void> {
-  const charset = needsCharset(key) ? "CHARSET UTF-8 " : "";
-  await connection.run({ name: "SEARCH", parts: [`UID SEARCH ${options}${charset}`, ...key], onData });
+  const command = (charset: string, parts: Part[]): { name: string; parts: Part[]; onData: typeof onData } => ({
+    name: "SEARCH",
+    parts: [`UID SEARCH ${options}${needsCharset(key) ? `CHARSET ${charset} ` : ""}`, ...parts],
+    onData,
+  });
+  await runInCharset(connection, command, key);
 }
 
 function ascending(a: number, b: number): number {

@@ -1,7 +1,15 @@
-import type { Connection } from "../connection.ts";
+import type { Command, Connection } from "../connection.ts";
+import type { Part } from "../encode.ts";
 import type { Abilities, SearchKey, SortKey } from "../session.ts";
-import { type ExtendedResult, plainNumbers, takeExtended } from "./search.ts";
+import { runInCharset } from "./charset.ts";
+import { type ExtendedResult, readExtended, unintelligible } from "./esearch.ts";
+import { plainNumbers } from "./search.ts";
 import { searchKeyParts } from "./search-keys.ts";
+
+interface Range {
+  from: number;
+  to: number;
+}
 
 /** UID SORT (RFC 5256), a window of it by ESORT with PARTIAL (RFC 5267) where offered. */
 export async function sort(
@@ -9,28 +17,54 @@ export async function sort(
   abilities: Abilities,
   by: SortKey,
   key: SearchKey,
-  window: { from: number; to: number },
+  window: Range,
 ): Promise<{ uids: number[]; total: number }> {
   const order = `${by.reverse ? "REVERSE " : ""}${by.by.toUpperCase()}`;
-  const parts = [`(${order}) UTF-8 `, ...searchKeyParts(key)];
-  if (abilities.sortPartial) {
-    const result: ExtendedResult = { count: 0, all: [], partial: [] };
-    await connection.run({
-      name: "SORT",
-      parts: [`UID SORT RETURN (COUNT PARTIAL ${window.from}:${window.to}) `, ...parts],
-      onData: (response) => {
-        if (response.name === "ESEARCH") takeExtended(result, response.values);
-      },
-    });
-    return { uids: result.partial, total: result.count };
-  }
-  const uids: number[] = [];
-  await connection.run({
-    name: "SORT",
-    parts: ["UID SORT ", ...parts],
-    onData: (response) => {
-      if (response.name === "SORT") for (const uid of plainNumbers(response.values)) uids.push(uid);
-    },
+  return abilities.sortPartial
+    ? sortPartial(connection, order, key, window)
+    : sortWhole(connection, order, key, window);
+}
+
+async function sortPartial(
+  connection: Connection,
+  order: string,
+  key: SearchKey,
+  { from, to }: Range,
+): Promise<{ uids: number[]; total: number }> {
+  let result: ExtendedResult | null = null;
+  const first = Math.max(1, from);
+  const command = `UID SORT RETURN (COUNT PARTIAL ${first}:${Math.max(first, to)}) (${order})`;
+  await run(connection, command, key, (response) => {
+    if (response.name === "ESEARCH") result = readExtended(response.values);
   });
-  return { uids: uids.slice(window.from - 1, window.to), total: uids.length };
+  const { count, partial } = (result as ExtendedResult | null) ?? { count: null, partial: [] };
+  if (count === null) throw unintelligible();
+  return { uids: from > to ? [] : partial, total: count };
+}
+
+async function sortWhole(
+  connection: Connection,
+  order: string,
+  key: SearchKey,
+  { from, to }: Range,
+): Promise<{ uids: number[]; total: number }> {
+  const uids: number[] = [];
+  await run(connection, `UID SORT (${order})`, key, (response) => {
+    if (response.name === "SORT") for (const uid of plainNumbers(response.values)) uids.push(uid);
+  });
+  return { uids: uids.slice(Math.max(0, from - 1), Math.max(0, to)), total: uids.length };
+}
+
+async function run(
+  connection: Connection,
+  command: string,
+  key: SearchKey,
+  onData: NonNullable<Command["onData"]>,
+): Promise<void> {
+  const build = (charset: string, parts: Part[]): { name: string; parts: Part[]; onData: typeof onData } => ({
+    name: "SORT",
+    parts: [`${command} ${charset} `, ...parts],
+    onData,
+  });
+  await runInCharset(connection, build, searchKeyParts(key));
 }

@@ -1,6 +1,6 @@
 import { Failure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
-import { mailboxName } from "../encode.ts";
+import type { MailboxNames } from "../names.ts";
 import { bigintOf, type DataResponse, listOf, numberOf, octetsOf, type Value } from "../response.ts";
 import type { Abilities, MailboxStatus } from "../session.ts";
 
@@ -12,44 +12,37 @@ export function statusItems(abilities: Abilities): string {
 export async function status(
   connection: Connection,
   abilities: Abilities,
+  names: MailboxNames,
   path: string,
 ): Promise<MailboxStatus | null> {
-  let found: MailboxStatus | null = null;
-  const asOf = Date.now();
-  await connection
-    .run({
+  const found = await names.use(path, async (name) => {
+    let response: DataResponse | null = null;
+    const asOf = Date.now();
+    await connection.run({
       name: "STATUS",
-      parts: ["STATUS ", mailboxName(path), ` (${statusItems(abilities)})`],
-      onData: (response) => {
-        if (response.name === "STATUS") found = readStatus(response, asOf);
+      parts: ["STATUS ", name, ` (${statusItems(abilities)})`],
+      onData: (data) => {
+        if (data.name === "STATUS") response = data;
       },
-    })
-    .catch(ignoreMissing);
-  return found;
+    });
+    return response && readStatus(response, asOf);
+  });
+  if (found === null)
+    throw new Failure("upstream-protocol", { detail: "The mail server answered STATUS with nothing." });
+  return found ?? null;
 }
 
-/** For commands that name a mailbox: that it does not exist is an answer, not a failure. */
-export function ignoreMissing(error: unknown): undefined {
-  if (isMissing(error)) return undefined;
-  throw error;
-}
-
-/** Servers without response codes (Courier, old Cyrus) say it in words. */
-function isMissing(error: unknown): boolean {
-  if (!(error instanceof Failure) || error.upstream === undefined) return false;
-  const { status: said, code, text } = error.upstream;
-  if (said !== "NO") return false;
-  if (code === "NONEXISTENT" || code === "TRYCREATE") return true;
-  return code === null && /doesn'?t exist|does not exist|unknown mailbox|no such|not found|nonexist/i.test(text);
-}
-
-export function readStatus(response: DataResponse, asOf: number): MailboxStatus {
+/** Null without a count or UIDVALIDITY: nothing could be told from such a status. */
+export function readStatus(response: DataResponse, asOf: number): MailboxStatus | null {
   const items = pairs(listOf(response.values[1]));
+  const messages = numberOf(items.get("MESSAGES"));
+  const uidValidity = numberOf(items.get("UIDVALIDITY"));
+  if (messages === null || !uidValidity) return null;
   return {
-    messages: numberOf(items.get("MESSAGES")) ?? 0,
+    messages,
     unseen: numberOf(items.get("UNSEEN")),
     uidNext: numberOf(items.get("UIDNEXT")) || null,
-    uidValidity: numberOf(items.get("UIDVALIDITY")) ?? 0,
+    uidValidity,
     highestModseq: bigintOf(items.get("HIGHESTMODSEQ")) || null,
     mailboxId: octetsOf(listOf(items.get("MAILBOXID"))[0]),
     asOf,
