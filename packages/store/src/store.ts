@@ -61,7 +61,10 @@ export interface AccountStore {
     after?: string | undefined;
     limit: number;
   }): Promise<AccountRecord[]>;
-  /** Compare-and-set on `version`; the stored record gets `version + 1`. False when another write came first or it is gone. */
+  /**
+   * Compare-and-set on `version`, which `setState` raises too; the stored record gets `version + 1`. False when another
+   * write came first (read again and decide anew) or it is gone. The `key` stays as it was made.
+   */
   update(record: AccountRecord): Promise<boolean>;
   /** Ignored when the account has another generation by now: an old login's fate says nothing about the new one. */
   setState(id: string, generation: number, state: AccountState, detail: string | null, at: number): Promise<void>;
@@ -145,7 +148,11 @@ export interface AuditLog {
   list(query: { limit: number; subject?: string | undefined }): Promise<AuditEntry[]>;
 }
 
-/** Evictable. Never throws, never answers with anything but what was put there under the very same key. */
+/**
+ * Evictable. Never throws, never answers with anything but what was put there under the very same key.
+ * An account may be removed and another made under its id while a write is on its way: keys carry the account's `key`
+ * and whatever else makes the value what it is.
+ */
 export interface Cache {
   /** One round trip. Null where there is nothing. */
   getMany(accountId: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;

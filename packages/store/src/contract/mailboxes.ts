@@ -16,7 +16,7 @@ export function mailboxesContract(pair: () => Pair): void {
       mailbox("a\u0000b}{\ud800", { goneAt: 1_790_000_000_000 }),
     ];
     const first = await one.mailboxes.apply("mbx-keys", 0, { add, update: [] });
-    const records = add.map((record, index) => ({ ...record, key: index + 1 }));
+    const records = add.map((record, index) => Object.assign({ key: index + 1 }, record));
     assert.deepEqual(first, { version: 1, added: records });
     assert.deepEqual(await other.mailboxes.list("mbx-keys"), { version: 1, records });
   });
