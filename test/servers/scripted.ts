@@ -40,7 +40,7 @@ export async function startScriptedImap(script: Script = {}): Promise<ScriptedSe
   const security = script.security ?? "none";
   const tls = security === "none" ? null : await certificates();
   const house = new House(script, tls?.context ?? null);
-  const server = createServer((socket) => house.welcome(socket)).listen(0, "127.0.0.1");
+  const server = createServer({ noDelay: true }, (socket) => house.welcome(socket)).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     host: "127.0.0.1",

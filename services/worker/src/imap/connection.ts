@@ -28,9 +28,9 @@ export interface ConnectionOptions {
 
 /** Above what any answer that Postern asks for needs; a server that sends more is not to be trusted. */
 const LIMITS = { line: 16 << 20, literal: 24 << 20, response: 32 << 20 };
-/** Octets that one command may bring in all, or a server may send unasked between two. */
-const MAX_ANSWER = 128 << 20;
-const MAX_UNASKED = 16 << 20;
+/** What one command may bring in all, and what a server may say unasked between two; short responses cost time, not octets. */
+const ASKED = { octets: 128 << 20, responses: 2_000_000 };
+const UNASKED = { octets: 16 << 20, responses: 200_000 };
 
 interface Running {
   command: Command;
@@ -52,7 +52,7 @@ export class Connection {
   private running: Running | null = null;
   private tags = 0;
   private received = 0;
-  private allowance = MAX_UNASKED;
+  private allowance = { ...UNASKED };
   private bye: StatusResponse | null = null;
   private closed = false;
 
@@ -75,7 +75,7 @@ export class Connection {
     if (this.running) throw new Error(`${command.name} while ${this.running.command.name} runs`);
     const started = performance.now();
     this.received = 0;
-    this.allowance = MAX_ANSWER;
+    this.allowance = { ...ASKED };
     let ok = false;
     try {
       const response = await this.exchange(command);
@@ -86,7 +86,7 @@ export class Connection {
       ok = true;
       return response;
     } finally {
-      this.allowance = MAX_UNASKED;
+      this.allowance = { ...UNASKED };
       const ms = performance.now() - started;
       this.options.onCommand({ name: command.name, ms, bytes: this.received, ok });
     }
@@ -148,9 +148,9 @@ export class Connection {
 
   private read(chunk: Buffer): void {
     this.received += chunk.length;
-    this.allowance -= chunk.length;
+    this.allowance.octets -= chunk.length;
     try {
-      if (this.allowance < 0) throw new ProtocolError("an answer is too large");
+      if (this.allowance.octets < 0) throw new ProtocolError("an answer is too large");
       if (!this.closed) this.reader.push(chunk);
     } catch (error) {
       this.end(unreadable(this.running?.command.name ?? null, error));
@@ -159,6 +159,8 @@ export class Connection {
 
   private answer(raw: RawResponse): void {
     if (this.closed) return;
+    this.allowance.responses -= 1;
+    if (this.allowance.responses < 0) throw new ProtocolError("an answer is too large");
     const response = parseResponse(raw);
     const { running } = this;
     if (response.kind === "continue") this.goOn();
