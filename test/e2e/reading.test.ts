@@ -35,11 +35,16 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
     let dovecot: DovecotServer;
     let other: ImapFlow;
     let ask: Ask;
+    const endings: (() => Promise<void>)[] = [];
 
     before(async () => {
-      [house, dovecot] = await Promise.all([startHouse(kind), startDovecot()]);
+      dovecot = await startDovecot();
+      endings.unshift(dovecot.stop);
+      house = await startHouse(kind);
+      endings.unshift(house.stop);
       ask = askWith(house.urls, house.adminToken);
       other = await otherClient(dovecot, "alice");
+      endings.unshift(() => other.logout());
       const letters = Array.from({ length: 7 }, (_, index) => ({ subject: `Letter ${index + 1}` }));
       await deliver(other, ...letters);
       const { user, password } = dovecot.user("alice");
@@ -50,9 +55,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
     });
 
     after(async () => {
-      await other.logout();
-      await house.stop();
-      await dovecot.stop();
+      for (const end of endings) await end();
     });
 
     const list = (query: string): Promise<Page> =>

@@ -48,20 +48,25 @@ export async function syncDeclared(
   return touched;
 }
 
+/** Other writes, such as a change of state, may come in between: then the record is read again. */
 async function put(
   store: Pick<Store, "accounts" | "audit">,
   ring: KeyRing,
   input: DeclaredInput,
-  record: AccountRecord | undefined,
+  known: AccountRecord | undefined,
 ): Promise<void> {
   const made = newRecord(ring, input, "file");
-  if (record) {
-    const { key, createdAt, version, generation } = record;
-    await store.accounts.update({ ...made, key, createdAt, version, generation: generation + 1 });
-  } else {
-    await store.accounts.create(made);
+  for (let record = known ?? null; ; record = await store.accounts.get(input.id)) {
+    const isKept = record
+      ? await store.accounts.update({ ...made, ...lasting(record), generation: record.generation + 1 })
+      : await store.accounts.create(made);
+    if (isKept) break;
   }
-  await note(store, record ? "account.changed" : "account.created", input.id);
+  await note(store, known ? "account.changed" : "account.created", input.id);
+}
+
+function lasting({ key, createdAt, version }: AccountRecord): Pick<AccountRecord, "key" | "createdAt" | "version"> {
+  return { key, createdAt, version };
 }
 
 function note(store: Pick<Store, "audit">, action: string, subject: string): Promise<void> {

@@ -46,7 +46,8 @@ const shapers: Shapers = {
   hasAttachments: ({ facts }) => (facts.structure ? hasAttachments(facts.structure) : false),
   attachments: ({ facts }) => of(facts.structure, attachmentsOf),
   identity: () => ({ source: "uid" }),
-  etag: ({ etag }) => etag ?? "",
+  // With its quotes, as the header has it (RFC 9110 section 8.8.3).
+  etag: ({ etag }) => `"${etag ?? ""}"`,
   text: ({ body }) => body.text,
   html: ({ body }) => body.html,
   headers: ({ body }) => body.headers,

@@ -1,0 +1,30 @@
+import { Failure, type Scope } from "@postern/protocol";
+
+/** Who asks. */
+export interface Identity {
+  /** For the audit log: `admin`, or the token's id. */
+  actor: string;
+  scopes: ReadonlySet<Scope>;
+  /** Null: every account. */
+  accounts: ReadonlySet<string> | null;
+}
+
+export function canSee(identity: Identity, account: string): boolean {
+  return identity.accounts === null || identity.accounts.has(account);
+}
+
+/** Throws `scope-missing`. `admin` does everything; no other scope implies another. */
+export function requireScope(identity: Identity, ...anyOf: Scope[]): void {
+  if (identity.scopes.has("admin") || anyOf.some((scope) => identity.scopes.has(scope))) return;
+  throw new Failure("scope-missing", { detail: `This needs a token with the scope ${anyOf.join(" or ")}.` });
+}
+
+/** Throws `not-found` for an account that the token must not learn of, just as for one that is not there; then `scope-missing`. */
+export function requireAccount(identity: Identity, account: string, ...anyOf: Scope[]): void {
+  if (!canSee(identity, account)) throw noSuchAccount();
+  requireScope(identity, ...anyOf);
+}
+
+export function noSuchAccount(): Failure {
+  return new Failure("not-found", { detail: "There is no such account." });
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from "node:crypto";
+import cors from "@fastify/cors";
+import type { Mail } from "@postern/protocol";
+import type { Logger } from "@postern/service";
+import type { Store } from "@postern/store";
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import { createAccess } from "./access/index.ts";
+import type { FaceConfig } from "./config.ts";
+import { registerGraphql } from "./graphql/index.ts";
+import { describeAnswers } from "./http/answers.ts";
+import { handleErrors } from "./http/errors.ts";
+import { serveHealth } from "./http/health.ts";
+import { describeApi, serveDocuments } from "./openapi.ts";
+import { restRoutes } from "./rest/index.ts";
+
+export interface GatewayOptions {
+  mail: Mail;
+  store: Store;
+  face: FaceConfig;
+  adminToken: string;
+  log: Logger;
+  metrics: Registry;
+}
+
+export interface Gateway {
+  app: FastifyInstance;
+  /** Lets requests in flight end, and takes no more. */
+  drain(): Promise<void>;
+}
+
+const LIMITS = {
+  bodyLimit: 2 << 20,
+  /** For a request to arrive whole; slow senders are cut. */
+  requestTimeout: 60_000,
+  /** Without any octet, either way. */
+  connectionTimeout: 120_000,
+  keepAliveTimeout: 72_000,
+  maxParamLength: 1_000,
+};
+
+/** Who gets what. */
+export async function createGateway({ mail, store, face, adminToken, log, metrics }: GatewayOptions): Promise<Gateway> {
+  let draining = false;
+  const logger: FastifyBaseLogger = log;
+  const app = fastify({
+    ...LIMITS,
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    trustProxy: face.trustedProxies.length > 0 ? face.trustedProxies : false,
+    genReqId: ({ headers }) => saneId(headers["x-request-id"]) ?? randomUUID(),
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+  app.addHttpMethod("QUERY", { hasBody: true });
+  handleErrors(app);
+  describeAnswers(app);
+  logRequests(app);
+  if (face.corsOrigins.length > 0) await app.register(cors, corsFor(face.corsOrigins));
+  serveHealth(app, { metrics, ping: store.ping, isDraining: () => draining });
+  await describeApi(app, face.publicUrl);
+  const access = createAccess({ tokens: store.tokens, audit: store.audit, adminToken });
+  await app.register(restRoutes, { prefix: "/v1", mail, store, access, publicUrl: face.publicUrl });
+  await registerGraphql(app, { mail, store, access, face });
+  await serveDocuments(app);
+  return {
+    app,
+    drain: async () => {
+      draining = true;
+      await app.close();
+    },
+  };
+}
+
+/** An id that a proxy gave, if it looks like one. */
+function saneId(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" && /^[\w.:-]{8,100}$/.test(header) ? header : undefined;
+}
+
+function corsFor(origins: string[]) {
+  return {
+    origin: origins,
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY"],
+    exposedHeaders: [
+      "etag",
+      "link",
+      "location",
+      "postern-as-of",
+      "postern-stale",
+      "retry-after",
+      "server-timing",
+      "x-request-id",
+      "content-disposition",
+      "content-range",
+    ],
+    maxAge: 600,
+  };
+}
+
+/** One line for each request: which route, never its query, which may hold what somebody looks for. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook("onResponse", async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        path: request.url.replace(/\?.*$/s, ""),
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        actor: request.identity?.actor ?? null,
+        traceparent: request.call?.traceparent,
+        imapCommands: request.call?.report.commands,
+      },
+      "request",
+    );
+  });
+}

@@ -1,0 +1,2 @@
+export { type FaceConfig, faceConfig, faceVariables } from "./config.ts";
+export { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";

@@ -1,0 +1,22 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { accountRoutes } from "./accounts.ts";
+import { mailboxRoutes } from "./mailboxes.ts";
+import { messageRoutes } from "./messages.ts";
+import type { RestOptions } from "./routes.ts";
+import { useZod } from "./schema.ts";
+import { streamRoutes } from "./streams.ts";
+import { tokenRoutes } from "./tokens.ts";
+
+export type { RestOptions } from "./routes.ts";
+
+/** REST, under `/v1`: every route behind a token. */
+export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
+  useZod(app);
+  app.addHook("onRequest", async (request) => {
+    request.identity = await options.access.authenticate(request.headers.authorization);
+  });
+  const scoped = app.withTypeProvider<ZodTypeProvider>();
+  for (const routes of [tokenRoutes, accountRoutes, mailboxRoutes, messageRoutes, streamRoutes])
+    routes(scoped, options);
+}

@@ -1,0 +1,217 @@
+import {
+  detailFields,
+  Failure,
+  type ListMessagesInput,
+  listFields,
+  mailboxRef,
+  type Message,
+  type MessageField,
+  message,
+  messageField,
+  messageFilter,
+  messageSort,
+} from "@postern/protocol";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import * as z from "zod";
+import { etagsIn } from "./etags.ts";
+import { fieldList, filterIn, listQuery } from "./message-queries.ts";
+import { problemOf } from "./problem.ts";
+import {
+  accountParams,
+  enterAccount,
+  linkTo,
+  messageParams,
+  problems,
+  type RestOptions,
+  type Scoped,
+} from "./routes.ts";
+
+const page = z
+  .object({
+    items: z.array(message),
+    nextCursor: z.string().nullable().describe("For the next page; null on the last."),
+    total: z.int().nullable().describe("Of all pages; null where counting would cost more than the page."),
+  })
+  .describe("A page of messages.");
+
+const searchBody = z.strictObject({
+  filter: messageFilter.optional(),
+  mailbox: mailboxRef.optional(),
+  sort: messageSort.optional(),
+  limit: z.int().min(1).max(200).default(50),
+  cursor: z.string().max(8192).optional(),
+  fields: z.array(messageField).min(1).optional(),
+});
+
+const getBody = z.strictObject({
+  ids: z.array(z.string().max(200)).min(1).max(1_000),
+  fields: z.array(messageField).min(1).optional(),
+});
+
+export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): void {
+  const list = async (request: FastifyRequest, reply: FastifyReply, input: Omit<ListMessagesInput, "ifNoneMatch">) => {
+    const call = enterAccount(request, reply, input.account, "read");
+    const ifNoneMatch = etagsIn(request.headers["if-none-match"]);
+    const answer = await mail.listMessages({ ...input, ...(ifNoneMatch.length > 0 && { ifNoneMatch }) }, call);
+    void reply
+      .header("etag", `W/"${answer.etag}"`)
+      .header("cache-control", "private, no-cache")
+      .header("vary", "authorization");
+    if (answer.notModified) return reply.code(304).send();
+    const { items, nextCursor, total } = answer;
+    return { items, nextCursor, total };
+  };
+
+  app.route({
+    method: "GET",
+    url: "/accounts/:account/messages",
+    schema: {
+      operationId: "listMessages",
+      summary: "List messages",
+      description: "Newest arrival first unless `sort` says otherwise. Several filter keys must all hold.",
+      tags: ["messages"],
+      params: accountParams,
+      querystring: listQuery,
+      response: { 200: page, 304: z.null().describe("Nothing has changed."), ...problems },
+    },
+    handler: async (request, reply) => {
+      const { mailbox, limit, cursor, sort, fields } = request.query;
+      const filter = filterIn(request.query);
+      const { account } = request.params;
+      const answer = await list(request, reply, {
+        account,
+        mailbox,
+        filter,
+        sort,
+        limit,
+        cursor,
+        fields: withId(fields ?? listFields),
+      });
+      if ("nextCursor" in answer && answer.nextCursor !== null) {
+        void reply.header("link", `<${linkTo(request, publicUrl, { cursor: answer.nextCursor })}>; rel="next"`);
+      }
+      return answer;
+    },
+  });
+
+  const searchSchema = {
+    tags: ["messages"],
+    params: accountParams,
+    body: searchBody,
+    response: { 200: page, 304: z.null().describe("Nothing has changed."), ...problems },
+  };
+
+  const search = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { account } = request.params as z.infer<typeof accountParams>;
+    const { fields, ...body } = request.body as z.infer<typeof searchBody>;
+    return list(request, reply, { account, ...body, fields: withId(fields ?? listFields) });
+  };
+
+  app.route({
+    method: "POST",
+    url: "/accounts/:account/messages/search",
+    schema: {
+      ...searchSchema,
+      operationId: "searchMessages",
+      summary: "Search messages",
+      description:
+        "As the list, with a filter in which `and`, `or` and `not` nest. The same body may be sent with QUERY (RFC 10008) to `/accounts/{account}/messages`.",
+    },
+    handler: search,
+  });
+  app.route({
+    method: "QUERY",
+    url: "/accounts/:account/messages",
+    schema: { ...searchSchema, hide: true },
+    handler: search,
+  });
+
+  app.route({
+    method: "POST",
+    url: "/accounts/:account/messages/get",
+    schema: {
+      operationId: "getMessages",
+      summary: "Get many messages",
+      description: "In the order asked; a problem stands in the place of what is gone.",
+      tags: ["messages"],
+      params: accountParams,
+      body: getBody,
+      response: {
+        200: z
+          .object({ items: z.array(z.union([message, z.object({ id: z.string(), problem: z.unknown() })])) })
+          .describe("The messages."),
+        ...problems,
+      },
+    },
+    handler: async (request, reply) => {
+      const call = enterAccount(request, reply, request.params.account, "read");
+      const { ids, fields } = request.body;
+      const { results } = await mail.getMessages(
+        { account: request.params.account, ids, fields: withId(fields ?? detailFields) },
+        call,
+      );
+      const items = results.map((result, index) =>
+        "message" in result
+          ? result.message
+          : {
+              id: ids[index] ?? "",
+              problem: problemOf(Failure.fromJSON(result.failure), pathOf(request.params.account, ids[index] ?? "")),
+            },
+      );
+      return { items };
+    },
+  });
+
+  app.route({
+    method: "GET",
+    url: "/accounts/:account/messages/:message",
+    schema: {
+      operationId: "getMessage",
+      summary: "Get a message",
+      description:
+        "With its text, sanitized HTML and headers unless `fields` says otherwise. Nothing that reads ever sets a flag.",
+      tags: ["messages"],
+      params: messageParams,
+      querystring: z.strictObject({ fields: fieldList.optional() }),
+      response: { 200: message.describe("The message."), 304: z.null().describe("Nothing has changed."), ...problems },
+    },
+    handler: async (request, reply) => {
+      const { account, message: id } = request.params;
+      const call = enterAccount(request, reply, account, "read");
+      const fields = withId(request.query.fields ?? detailFields);
+      const held = etagsIn(request.headers["if-none-match"]);
+      if (held.length > 0) {
+        const { etag = "" } = await one(
+          id,
+          await mail.getMessages({ account, ids: [id], fields: ["id", "etag"] }, call),
+        );
+        if (held.includes("*") || held.includes(etag.slice(1, -1))) return reply.code(304).header("etag", etag).send(null);
+      }
+      const found = await one(
+        id,
+        await mail.getMessages({ account, ids: [id], fields: [...new Set([...fields, "etag" as const])] }, call),
+      );
+      void reply
+        .header("etag", found.etag)
+        .header("cache-control", "private, no-cache")
+        .header("vary", "authorization");
+      const { etag: _, ...rest } = found;
+      return fields.includes("etag") ? found : rest;
+    },
+  });
+}
+
+async function one(id: string, { results }: Awaited<ReturnType<RestOptions["mail"]["getMessages"]>>): Promise<Message> {
+  const [result] = results;
+  if (!result) throw new Failure("not-found", { detail: `There is no message ${id}.` });
+  if ("failure" in result) throw Failure.fromJSON(result.failure);
+  return result.message;
+}
+
+function withId(fields: readonly MessageField[]): MessageField[] {
+  return fields.includes("id") ? [...fields] : ["id", ...fields];
+}
+
+function pathOf(account: string, message: string): string {
+  return `/v1/accounts/${account}/messages/${encodeURIComponent(message)}`;
+}

@@ -1,0 +1,95 @@
+import { accountId, Failure, scope } from "@postern/protocol";
+import * as z from "zod";
+import { enter, identityOf, problems, type RestOptions, type Scoped } from "./routes.ts";
+
+const tokenRequest = z.strictObject({
+  scopes: z.array(scope).min(1).describe("What the token may do. No scope implies another, but `admin`."),
+  accounts: z.array(accountId).min(1).max(1_000).optional().describe("The only accounts it is for; absent: all."),
+  expiresIn: z.int().min(1).max(3_153_600_000).optional().describe("Seconds; absent: until it is deleted."),
+  name: z.string().max(200).optional(),
+});
+const shownToken = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  scopes: z.array(scope),
+  accounts: z.array(z.string()).nullable(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().nullable(),
+});
+const page = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(100).optional(),
+});
+
+export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
+  app.route({
+    method: "POST",
+    url: "/tokens",
+    schema: {
+      operationId: "createToken",
+      summary: "Make a token",
+      description: "Needs `admin`. This answer is the only one that has the secret.",
+      tags: ["tokens"],
+      body: tokenRequest,
+      response: { 201: shownToken.extend({ token: z.string() }).describe("The token."), ...problems },
+    },
+    handler: async (request, reply) => {
+      const call = enter(request, reply, "admin");
+      await refuseUnknown(request.body.accounts ?? []);
+      const made = await access.createToken(request.body, call.actor, call.requestId);
+      return reply.code(201).header("cache-control", "no-store").send(made);
+    },
+  });
+
+  app.route({
+    method: "GET",
+    url: "/tokens",
+    schema: {
+      operationId: "listTokens",
+      summary: "List tokens",
+      description: "Needs `admin`. Without their secrets, and without those that have expired.",
+      tags: ["tokens"],
+      querystring: page,
+      response: {
+        200: z.object({ items: z.array(shownToken), nextCursor: z.string().nullable() }).describe("A page."),
+        ...problems,
+      },
+    },
+    handler: async (request, reply) => {
+      enter(request, reply, "admin");
+      const { limit, cursor } = request.query;
+      const found = await access.listTokens({ limit: limit + 1, after: cursor });
+      const items = found.slice(0, limit);
+      return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+    },
+  });
+
+  app.route({
+    method: "DELETE",
+    url: "/tokens/:token",
+    schema: {
+      operationId: "deleteToken",
+      summary: "Delete a token",
+      description: "Needs `admin`. The token is refused everywhere within 2 seconds.",
+      tags: ["tokens"],
+      params: z.object({ token: z.string().max(100).describe("The token's id.") }),
+      response: { 204: z.null().describe("Deleted."), ...problems },
+    },
+    handler: async (request, reply) => {
+      enter(request, reply, "admin");
+      await access.deleteToken(request.params.token, identityOf(request).actor, request.id);
+      return reply.code(204).send(null);
+    },
+  });
+
+  /** A token for an account that is not there would come to life with whoever registers that id next. */
+  async function refuseUnknown(accounts: string[]): Promise<void> {
+    const known = await store.accounts.list({ ids: accounts, limit: accounts.length || 1 });
+    const ids = new Set(known.map(({ id }) => id));
+    const errors = accounts.flatMap((id, index) =>
+      ids.has(id) ? [] : [{ path: `accounts.${index}`, message: "there is no such account" }],
+    );
+    if (errors.length > 0)
+      throw new Failure("invalid-request", { detail: "The token names accounts that are not there.", errors });
+  }
+}

@@ -1,0 +1,29 @@
+import { createGateway } from "@postern/gateway";
+import { createLogger, runService } from "@postern/service";
+import { openStore } from "@postern/store";
+import { createWorker } from "@postern/worker";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { readStandaloneConfig } from "./config.ts";
+
+const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", service: "standalone" });
+
+await runService(async () => {
+  const { face, dataDir, adminToken, ...settings } = readStandaloneConfig(process.env);
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const store = await openStore({ dataDir });
+  const worker = await createWorker({ ...settings, store, log, metrics });
+  const gateway = await createGateway({ mail: worker.mail, store, face, adminToken: adminToken.value, log, metrics });
+  const url = await gateway.app.listen({ host: face.host, port: face.port });
+  log.info({ url }, "listening");
+  // Shown once, to whoever starts Postern for the first time, and never to the log.
+  if (adminToken.isNew)
+    process.stderr.write(`\nThe admin token, made just now and kept in ${dataDir}: ${adminToken.value}\n\n`);
+  return {
+    stop: async () => {
+      await gateway.drain();
+      await worker.stop();
+      await store.close();
+    },
+  };
+}, log);
