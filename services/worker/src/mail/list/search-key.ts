@@ -1,5 +1,6 @@
 import type { SearchKey } from "../../imap/session.ts";
 import type { FilterNode, InstantLeaf, Leaf } from "./filter-tree.ts";
+import { simplifyKey } from "./simplify-key.ts";
 
 /** What stands in a leaf's place: a key that is exact. Null: unknown as yet. */
 export type Resolve = (leaf: Leaf) => SearchKey | null;
@@ -20,7 +21,7 @@ export function leavesOf(node: FilterNode): Leaf[] {
  * in which an unknown leaf counts as true where that admits more (and as false below a `not`).
  */
 export function searchKeyOf(node: FilterNode, resolve: Resolve): SearchKey {
-  return keyOf(node, resolve, true);
+  return simplifyKey(keyOf(node, resolve, true));
 }
 
 const everything: SearchKey = { all: true };
@@ -30,7 +31,7 @@ function keyOf(node: FilterNode, resolve: Resolve, admitting: boolean): SearchKe
   if (isLeaf(node)) return resolve(node) ?? (admitting ? bound(node, "above") : bound(node, "below"));
   if ("key" in node) return node.key;
   if ("not" in node) return negated(keyOf(node.not, resolve, !admitting));
-  if ("and" in node) return conjunction(node.and.map((inner) => keyOf(inner, resolve, admitting)));
+  if ("and" in node) return { and: node.and.map((inner) => keyOf(inner, resolve, admitting)) };
   return disjunction(node.or.map((inner) => keyOf(inner, resolve, admitting)));
 }
 
@@ -40,36 +41,17 @@ function bound(leaf: Leaf, side: "above" | "below"): SearchKey {
   return side === "above" ? possible(leaf) : definite(leaf);
 }
 
-const isAll = (key: SearchKey): boolean => "all" in key;
-const isNone = (key: SearchKey): boolean => "uids" in key && key.uids.length === 0;
-
 export function negated(key: SearchKey): SearchKey {
-  if (isAll(key)) return nothing;
-  if (isNone(key)) return everything;
-  return "not" in key ? key.not : { not: key };
+  return { not: key };
 }
 
 export function conjunction(keys: readonly SearchKey[]): SearchKey {
-  if (keys.some(isNone)) return nothing;
-  const rest = keys.filter((key) => !isAll(key));
-  const [first, ...others] = rest;
-  if (!first) return everything;
-  return others.length === 0 ? first : { and: rest };
+  return simplifyKey({ and: keys });
 }
 
 export function disjunction(keys: readonly SearchKey[]): SearchKey {
-  if (keys.some(isAll)) return everything;
-  const rest = keys.filter((key) => !isNone(key));
-  return halved(rest);
-}
-
-/** OR takes two keys: halves keep the nesting shallow. */
-function halved(keys: readonly SearchKey[]): SearchKey {
-  const [first, second] = keys;
-  if (!first) return nothing;
-  if (!second) return first;
-  const middle = Math.ceil(keys.length / 2);
-  return { or: [halved(keys.slice(0, middle)), halved(keys.slice(middle))] };
+  const [first, ...others] = keys;
+  return first ? others.reduce((left, right) => ({ or: [left, right] }), first) : nothing;
 }
 
 const DAY = 86_400_000;
