@@ -1,53 +1,55 @@
-import { decodeWords } from "../mail/content/index.ts";
+import { readDate } from "./date.ts";
+import { decodedText, plainText } from "./field.ts";
 import { listOf, octetsOf, type Value } from "./response.ts";
 import type { Envelope, EnvelopeAddress } from "./session.ts";
+
+/** Addresses of one field beyond this many are left out. */
+const MAX_ADDRESSES = 10_000;
 
 /** Of RFC 9051 section 7.5.2; what a server got wrong is missing, not an error. */
 export function readEnvelope(value: Value | undefined): Envelope {
   const fields = listOf(value);
   return {
     date: readDate(octetsOf(fields[0])),
-    subject: textOf(fields[1]),
+    subject: decodedText(fields[1]),
     from: readAddresses(fields[2]),
     sender: readAddresses(fields[3]),
     replyTo: readAddresses(fields[4]),
     to: readAddresses(fields[5]),
     cc: readAddresses(fields[6]),
     bcc: readAddresses(fields[7]),
-    inReplyTo: idOf(fields[8]),
-    messageId: idOf(fields[9]),
+    inReplyTo: plainText(fields[8])?.trim() || null,
+    messageId: plainText(fields[9])?.trim() || null,
   };
-}
-
-function textOf(value: Value | undefined): string | null {
-  const octets = octetsOf(value);
-  return octets === null ? null : decodeWords(octets);
-}
-
-function idOf(value: Value | undefined): string | null {
-  const text = textOf(value)?.trim();
-  return text ? text : null;
-}
-
-/** RFC 5322 section 3.3, as it is met: with comments, named zones, two-digit years. Null for what is no date at all. */
-export function readDate(text: string | null): Date | null {
-  if (text === null) return null;
-  const plain = text.replace(/\([^()]*\)/g, " ").trim();
-  const date = new Date(
-    /^\d{4}-/.test(plain) ? plain : plain.replace(/\b(\d{1,2})-([A-Za-z]{3})-(\d{2,4})\b/, "$1 $2 $3"),
-  );
-  // Beyond these, times have no RFC 3339 form.
-  const year = date.getUTCFullYear();
-  return year >= 1 && year <= 9999 ? date : null;
 }
 
 /** A group (RFC 5322 section 3.4) is shown as a name without an address, its members after it. */
 function readAddresses(value: Value | undefined): EnvelopeAddress[] {
-  return listOf(value).flatMap((entry) => {
-    const [name, , mailbox, host] = listOf(entry);
-    const local = textOf(mailbox);
-    const domain = textOf(host);
-    if (domain === null) return local === null ? [] : [{ name: textOf(name) ?? local, address: null }];
-    return [{ name: textOf(name), address: domain === "" ? local : `${local ?? ""}@${domain}` }];
-  });
+  return listOf(value)
+    .slice(0, MAX_ADDRESSES)
+    .flatMap((entry) => readAddress(listOf(entry)));
 }
+
+/** Name, source route, mailbox and host; a host that is NIL marks a group's begin, or with the mailbox NIL its end. */
+function readAddress([name, , mailbox, host]: Value[]): EnvelopeAddress[] {
+  const shown = decodedText(name)?.trim() || null;
+  if (host === null || host === undefined) {
+    const group = decodedText(mailbox)?.trim() || null;
+    return group === null ? [] : [{ name: group, address: null }];
+  }
+  // An encoded word has no business in an address (RFC 2047 section 5); decoded, it would pass for another one.
+  const address = [plainText(mailbox) ?? "", plainText(host) ?? ""].map((part) => (madeUp.has(part) ? "" : part));
+  const [local = "", domain = ""] = address;
+  if (local === "" && domain === "") return shown === null ? [] : [{ name: shown, address: null }];
+  return [{ name: shown, address: domain === "" ? local : `${local}@${domain}` }];
+}
+
+/** What Dovecot, UW IMAP and Cyrus put where a header has no address. */
+const madeUp = new Set([
+  "MISSING_MAILBOX",
+  "MISSING_DOMAIN",
+  "MISSING_MAILBOX_TERMINATOR",
+  ".MISSING-HOST-NAME.",
+  ".SYNTAX-ERROR.",
+  "unspecified-domain",
+]);
