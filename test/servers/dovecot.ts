@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { makeCertificates } from "./certificates.ts";
-import { type Daemon, freePorts, startDaemon, temporaryFolder } from "./process.ts";
+import { onFreePorts, startDaemon, temporaryFolder } from "./process.ts";
 
 const execute = promisify(execFile);
 
@@ -36,25 +36,29 @@ export interface DovecotServer {
   /** PEM of the authority that signed the server's certificate, which is for `localhost` and 127.0.0.1. */
   ca: string;
   /** Any name is a user of its own, whose mailbox is empty at first. */
-  user(name: string): Credentials;
-  doveadm(...args: string[]): Promise<string>;
-  stop(): Promise<void>;
+  user: (name: string) => Credentials;
+  doveadm: (...args: string[]) => Promise<string>;
+  stop: () => Promise<void>;
 }
 
 const PASSWORD = "correct-horse";
 
 /** Dovecot as Debian packages it, with a configuration, mailboxes and ports of its own. */
-export async function startDovecot(options: DovecotOptions = {}): Promise<DovecotServer> {
+export function startDovecot(options: DovecotOptions = {}): Promise<DovecotServer> {
+  return onFreePorts(2, (port = 0, tlsPort = 0) => startOn(port, tlsPort, options));
+}
+
+async function startOn(port: number, tlsPort: number, options: DovecotOptions): Promise<DovecotServer> {
   const folder = temporaryFolder("pst-dc-");
   chmodSync(folder, 0o755);
-  const [port = 0, tlsPort = 0] = await freePorts(2);
   const certificates = await makeCertificates(folder);
   const configuration = join(folder, "dovecot.conf");
   for (const name of ["run", "state", "mail"]) mkdirSync(join(folder, name));
   chmodSync(join(folder, "mail"), 0o777);
   writeFileSync(configuration, configure(folder, port, tlsPort, certificates, options));
   if (options.without) await takeAway(configuration, options.without);
-  const daemon: Daemon = await startDaemon(["dovecot", "-F", "-c", configuration], () => greets(port));
+  const isOurs = (): Promise<boolean> => greets(port, basename(folder));
+  const daemon = await startDaemon(["dovecot", "-F", "-c", configuration], folder, isOurs);
   return {
     host: "127.0.0.1",
     port,
@@ -82,6 +86,7 @@ listen = 127.0.0.1
 base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = ${folder}/dovecot.log
+login_greeting = Dovecot ready at ${basename(folder)}.
 default_login_user = ${isRoot ? "dovenull" : owner}
 default_internal_user = ${isRoot ? "dovecot" : owner}
 default_internal_group = ${isRoot ? "dovecot" : owner}
@@ -141,7 +146,6 @@ async function takeAway(configuration: string, without: string[]): Promise<void>
   }));
   const all = stdout.trim() || defaultCapabilities;
   const left = all.split(" ").filter((capability) => !without.includes(capability));
-  const { readFileSync } = await import("node:fs");
   const text = readFileSync(configuration, "utf8");
   writeFileSync(configuration, `${text}\nimap_capability = ${left.join(" ")}\n`);
 }
@@ -152,11 +156,13 @@ const defaultCapabilities =
   "ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE " +
   "LITERAL+ NOTIFY SPECIAL-USE";
 
-function greets(port: number): Promise<boolean> {
+/** Whoever answers on the port may be a server that took it first: ours has our name in its greeting. */
+function greets(port: number, name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
-    socket.once("data", () => {
-      resolve(true);
+    socket.setTimeout(500, () => socket.destroy());
+    socket.once("data", (greeting) => {
+      resolve(greeting.includes(name));
       socket.destroy();
     });
     socket.once("error", () => resolve(false));

@@ -1,5 +1,87 @@
-import type { FastifyInstance } from "fastify";
-import type { RestOptions } from "../rest/index.ts";
-export async function registerGraphql(_app: FastifyInstance, _options: unknown): Promise<void> {
-  void (0 as unknown as RestOptions);
+import { readFileSync } from "node:fs";
+import type { Mail } from "@postern/protocol";
+import type { Store } from "@postern/store";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } from "graphql";
+import mercurius from "mercurius";
+import { Failure } from "@postern/protocol";
+import type { Access } from "../access/index.ts";
+import type { FaceConfig } from "../config.ts";
+import { callFor } from "../http/calls.ts";
+import type { Context } from "./context.ts";
+import { readDocuments } from "./documents.ts";
+import { enums } from "./enums.ts";
+import { serveGraphiql } from "./graphiql.ts";
+import { serveHttp } from "./http.ts";
+import { documentLimits, LIMITS, limitCost } from "./limits.ts";
+import { createLoaders } from "./loaders.ts";
+import { resolvers } from "./resolvers.ts";
+import { scalars } from "./scalars.ts";
+
+export interface GraphqlOptions {
+  mail: Mail;
+  store: Pick<Store, "accounts">;
+  access: Access;
+  face: FaceConfig;
+}
+
+/** The schema as text: what clients generate their types from. */
+export const schema = readFileSync(new URL("schema.graphql", import.meta.url), "utf8");
+
+export async function registerGraphql(
+  app: FastifyInstance,
+  { mail, store, access, face }: GraphqlOptions,
+): Promise<void> {
+  await app.register(mercurius, {
+    schema,
+    resolvers: { ...scalars, ...enums, ...resolvers } as unknown as NonNullable<
+      Parameters<typeof mercurius>[1]["resolvers"]
+    >,
+    routes: false,
+    cache: 1_000,
+    validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
+    graphql: { parseOptions: { maxTokens: LIMITS.tokens } },
+  });
+  app.graphql.addHook("preExecution", async (_, document, context, variables) => {
+    beforeExecution(document, context as unknown as Context, variables ?? {});
+  });
+  serveHttp(app, {
+    access,
+    trusted: face.documents === undefined ? null : readDocuments(face.documents),
+    contextFor: (request, reply) => contextFor(request, reply, mail, store),
+  });
+  if (face.graphiql) serveGraphiql(app);
+}
+
+function contextFor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  mail: Mail,
+  store: Pick<Store, "accounts">,
+): Context {
+  const call = callFor(request, reply);
+  if (!request.identity) throw new Error("GraphQL without authentication");
+  return {
+    mail,
+    accounts: store.accounts,
+    identity: request.identity,
+    call,
+    loaders: createLoaders(mail, call),
+    operationName: undefined,
+    isSafe: request.method === "GET",
+  };
+}
+
+/** What a document may do at all was looked at when it was validated; this depends on the request. */
+function beforeExecution(
+  document: DocumentNode,
+  { isSafe, operationName }: Context,
+  variables: Record<string, unknown>,
+): void {
+  const operation = getOperationAST(document, operationName);
+  if (!operation) return;
+  if (isSafe && operation.operation !== "query") {
+    throw new Failure("method-not-allowed", { detail: "A mutation is sent by POST." });
+  }
+  limitCost(document, operation, variables);
 }

@@ -185,7 +185,8 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
           id,
           await mail.getMessages({ account, ids: [id], fields: ["id", "etag"] }, call),
         );
-        if (held.includes("*") || held.includes(etag.slice(1, -1))) return reply.code(304).header("etag", etag).send(null);
+        if (held.includes("*") || held.includes(etag.slice(1, -1)))
+          return reply.code(304).header("etag", etag).send(null);
       }
       const found = await one(
         id,

@@ -1,0 +1,16 @@
+import type { Call, Mail } from "@postern/protocol";
+import type { Store } from "@postern/store";
+import type { Identity } from "../access/index.ts";
+import type { Loaders } from "./loaders.ts";
+
+/** What the resolvers of one request share. */
+export interface Context {
+  mail: Mail;
+  accounts: Pick<Store["accounts"], "idOfKey">;
+  identity: Identity;
+  call: Call;
+  loaders: Loaders;
+  operationName: string | undefined;
+  /** Only queries may run: it came by GET. */
+  isSafe: boolean;
+}

@@ -1,0 +1,42 @@
+import type { AccountState, MailboxRole, MessageSort, PartRole } from "@postern/protocol";
+
+/** Enum values within, by their names in GraphQL. */
+export const enums = {
+  AccountState: {
+    CONNECTING: "connecting",
+    CONNECTED: "connected",
+    AUTHENTICATION_FAILED: "authenticationFailed",
+    UNREACHABLE: "unreachable",
+    DISABLED: "disabled",
+  } satisfies Record<string, AccountState>,
+  Security: { TLS: "tls", STARTTLS: "starttls", NONE: "none" },
+  MailboxRole: {
+    INBOX: "inbox",
+    SENT: "sent",
+    DRAFTS: "drafts",
+    TRASH: "trash",
+    JUNK: "junk",
+    ARCHIVE: "archive",
+    ALL: "all",
+    FLAGGED: "flagged",
+  } satisfies Record<string, MailboxRole>,
+  MessageSort: {
+    RECEIVED_AT: "receivedAt",
+    RECEIVED_AT_DESC: "-receivedAt",
+    SENT_AT: "sentAt",
+    SENT_AT_DESC: "-sentAt",
+    FROM: "from",
+    FROM_DESC: "-from",
+    SUBJECT: "subject",
+    SUBJECT_DESC: "-subject",
+    SIZE: "size",
+    SIZE_DESC: "-size",
+  } satisfies Record<string, MessageSort>,
+  PartRole: {
+    TEXT: "text",
+    HTML: "html",
+    ALTERNATIVE: "alternative",
+    INLINE: "inline",
+    ATTACHMENT: "attachment",
+  } satisfies Record<string, PartRole>,
+} as const;

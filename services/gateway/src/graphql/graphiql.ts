@@ -1,0 +1,33 @@
+import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
+import type { FastifyInstance } from "fastify";
+
+const example = `# Set a token under "Headers": {"Authorization": "Bearer …"}
+query Inbox {
+  accounts {
+    nodes {
+      id
+      mailbox(role: INBOX) {
+        unseen
+        messages(first: 10) {
+          nodes { subject from { name address } receivedAt snippet }
+        }
+      }
+    }
+  }
+}
+`;
+
+/** GraphiQL with everything it needs in one page, so that it works without the internet. The page itself needs no token. */
+export function serveGraphiql(app: FastifyInstance): void {
+  let page: string | null = null;
+  app.get("/graphiql", { schema: { hide: true } }, async (_, reply) => {
+    page ??= renderGraphiQL({
+      endpoint: "/graphql",
+      title: "Postern",
+      defaultQuery: example,
+      headers: '{"Authorization": "Bearer "}',
+      shouldPersistHeaders: false,
+    });
+    return reply.type("text/html; charset=utf-8").header("cache-control", "private, max-age=3600").send(page);
+  });
+}

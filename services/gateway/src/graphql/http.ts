@@ -1,0 +1,168 @@
+import { Failure, isFailure } from "@postern/protocol";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ExecutionResult, GraphQLError } from "graphql";
+import type { Access } from "../access/index.ts";
+import { failureOf, sendFailure } from "../http/errors.ts";
+import { statusOf } from "../rest/problem.ts";
+import type { Context } from "./context.ts";
+import { documentOf } from "./documents.ts";
+import { extensionsOf, formatError } from "./errors.ts";
+
+const NEW_TYPE = "application/graphql-response+json";
+const OLD_TYPE = "application/json";
+
+interface GraphqlRequest {
+  query: string | undefined;
+  documentId: string | undefined;
+  operationName: string | undefined;
+  variables: Record<string, unknown> | undefined;
+}
+
+export interface GraphqlHttpOptions {
+  access: Access;
+  trusted: ReadonlyMap<string, string> | null;
+  contextFor: (request: FastifyRequest, reply: FastifyReply) => Context;
+}
+
+/** GraphQL over HTTP (the GraphQL foundation's draft): requests by GET and POST, answers in either media type. */
+export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): void {
+  app.route({
+    method: ["GET", "POST"],
+    url: "/graphql",
+    schema: { hide: true },
+    onRequest: async (request) => {
+      request.identity = await options.access.authenticate(request.headers.authorization);
+    },
+    errorHandler: (error, request, reply) => answerError(request, reply, error),
+    handler: async (request, reply) => {
+      const type = acceptable(request.headers.accept);
+      if (type === null) throw new Failure("not-acceptable", { detail: `Accept ${NEW_TYPE} or ${OLD_TYPE}.` });
+      const context = options.contextFor(request, reply);
+      const result = await execute(app, request, context, options.trusted);
+      return answer(reply, type, result.status, withAsOf(result.body, context));
+    },
+  });
+}
+
+interface Result {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/** Statuses as the new media type has them; the old one knows 200 for whatever could be read. */
+async function execute(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  context: Context,
+  trusted: ReadonlyMap<string, string> | null,
+): Promise<Result> {
+  const read = readRequest(request);
+  const query = documentOf(read, trusted);
+  if (query === undefined) throw new Failure("invalid-request", { detail: "There is no query." });
+  try {
+    const result: ExecutionResult = await app.graphql(
+      query,
+      { ...context, operationName: read.operationName },
+      read.variables,
+      read.operationName,
+    );
+    const errors = result.errors?.map((error) =>
+      formatError(error, (cause) => request.log.error({ err: cause }, "resolver failed unexpectedly")),
+    );
+    return { status: 200, body: { ...(errors && errors.length > 0 && { errors }), data: result.data ?? null } };
+  } catch (error) {
+    if (isFailure(error, "method-not-allowed")) throw error;
+    return { status: 400, body: { errors: requestErrors(error) } };
+  }
+}
+
+/** Syntax, validation, variables: nothing has run, so there is no `data` at all. */
+function requestErrors(error: unknown): object[] {
+  if (isFailure(error)) return [{ message: error.detail ?? error.title, extensions: extensionsOf(error) }];
+  const { code, errors } = error as { code?: string; errors?: readonly GraphQLError[] };
+  if (code !== "MER_ERR_GQL_VALIDATION" || !errors) throw error;
+  return errors.map(({ message, locations }) => ({
+    message,
+    ...(locations && { locations }),
+    extensions: { code: "invalid-request" },
+  }));
+}
+
+function readRequest(request: FastifyRequest): GraphqlRequest {
+  const given = request.method === "GET" ? fromQuery(request.query as Record<string, unknown>) : request.body;
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw wrong("", "the body is to be a JSON object");
+  const { query, documentId, operationName, variables, extensions } = given as Record<string, unknown>;
+  objectOrNothing("extensions", extensions);
+  return {
+    query: textOrNothing("query", query),
+    documentId: textOrNothing("documentId", documentId),
+    operationName: textOrNothing("operationName", operationName),
+    variables: objectOrNothing("variables", variables),
+  };
+}
+
+function fromQuery(query: Record<string, unknown>): Record<string, unknown> {
+  const json = (name: string): unknown => {
+    const text = query[name];
+    if (typeof text !== "string" || text === "") return undefined;
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw wrong(name, "is to be JSON");
+    }
+  };
+  return { ...query, variables: json("variables"), extensions: json("extensions") };
+}
+
+function textOrNothing(name: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") throw wrong(name, "is to be a text");
+  return value;
+}
+
+function objectOrNothing(name: string, value: unknown): Record<string, unknown> | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "object" || Array.isArray(value)) throw wrong(name, "is to be an object");
+  return value as Record<string, unknown>;
+}
+
+function wrong(path: string, message: string): Failure {
+  return new Failure("invalid-request", { detail: `${path} ${message}`.trim(), errors: [{ path, message }] });
+}
+
+function withAsOf(body: Record<string, unknown>, { call }: Context): Record<string, unknown> {
+  const { asOf } = call.report;
+  return asOf === null ? body : { ...body, extensions: { asOf: new Date(asOf).toISOString() } };
+}
+
+/** Null: the client takes neither. Without a field, or with a wildcard, the old type, which every client knows. */
+function acceptable(accept: string | undefined): string | null {
+  if (accept === undefined || accept.trim() === "") return OLD_TYPE;
+  const wanted = accept.split(",").map((item) => item.split(";")[0]?.trim().toLowerCase() ?? "");
+  for (const type of wanted) {
+    if (type === NEW_TYPE || type === OLD_TYPE) return type;
+    if (type === "*/*" || type === "application/*") return OLD_TYPE;
+  }
+  return null;
+}
+
+function answer(reply: FastifyReply, type: string, status: number, body: object): FastifyReply {
+  const code = type === NEW_TYPE ? status : 200;
+  return reply
+    .code(code)
+    .type(`${type}; charset=utf-8`)
+    .header("cache-control", "no-store")
+    .serializer(JSON.stringify)
+    .send(body);
+}
+
+/** What is wrong with the request itself: GraphQL's form for those who speak it, a problem document for the rest. */
+function answerError(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const failure = failureOf(error);
+  if (failure.code === "method-not-allowed") void reply.header("allow", "POST");
+  const type = acceptable(request.headers.accept);
+  if (type === null || failure.code !== "invalid-request") return sendFailure(request, reply, failure);
+  const body = { errors: [{ message: failure.detail ?? failure.title, extensions: extensionsOf(failure) }] };
+  return reply.code(statusOf[failure.code]).type(`${type}; charset=utf-8`).serializer(JSON.stringify).send(body);
+}

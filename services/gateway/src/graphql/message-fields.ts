@@ -1,0 +1,14 @@
+import type { MessageField } from "@postern/protocol";
+
+/** GraphQL fields of a message that are not fields of the core by the same name. */
+const made: Readonly<Record<string, MessageField[]>> = {
+  __typename: [],
+  rawUrl: [],
+  mailbox: ["mailboxId"],
+};
+
+/** What the core is to be asked for, for these GraphQL fields. */
+export function messageFieldsFor(selected: ReadonlySet<string>): MessageField[] {
+  const fields = [...selected].flatMap((name) => made[name] ?? [name as MessageField]);
+  return [...new Set<MessageField>(["id", ...fields])];
+}

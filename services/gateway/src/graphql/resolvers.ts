@@ -1,0 +1,165 @@
+import {
+  type Account,
+  Failure,
+  isFailure,
+  type Mailbox,
+  type MailboxRole,
+  unpackMailboxId,
+  unpackMessageId,
+} from "@postern/protocol";
+import type { GraphQLResolveInfo } from "graphql";
+import { canSee, requireAccount, requireScope } from "../access/index.ts";
+import type { Context } from "./context.ts";
+import { messageFieldsFor } from "./message-fields.ts";
+import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
+import { mutations } from "./mutations.ts";
+import { selectedAt } from "./selection.ts";
+
+interface MailboxSource extends Mailbox {
+  account: string;
+}
+
+type NodeSource =
+  | ({ __typename: "Account" } & Account)
+  | ({ __typename: "Mailbox" } & MailboxSource)
+  | ({ __typename: "Message" } & MessageSource);
+
+/** By type and field; what has no resolver is a property of its source. */
+export const resolvers = {
+  Query: {
+    node: (_: unknown, { id }: { id: string }, context: Context, info: GraphQLResolveInfo) => nodeOf(id, context, info),
+    account: (_: unknown, { id }: { id: string }, context: Context) => accountOf(id, context),
+    accounts: async (
+      _: unknown,
+      args: { first?: number | null; after?: string | null },
+      { mail, identity, call }: Context,
+    ) => {
+      requireScope(identity, "read", "manage");
+      const ids = identity.accounts ? [...identity.accounts] : undefined;
+      const limit = limitOf("first", args.first);
+      const { items, next } = await mail.listAccounts({ ids, limit, after: args.after ?? undefined }, call);
+      return {
+        edges: items.map((node) => ({ cursor: node.id, node })),
+        nodes: items,
+        pageInfo: {
+          hasNextPage: next !== null,
+          hasPreviousPage: Boolean(args.after),
+          startCursor: items[0]?.id ?? null,
+          endCursor: items.at(-1)?.id ?? null,
+        },
+      };
+    },
+  },
+  Mutation: mutations,
+  Node: { resolveType: ({ __typename }: NodeSource) => __typename },
+  Account: {
+    mailboxes: ({ id }: Account, _: unknown, context: Context) => mailboxesOf(id, context),
+    mailbox: ({ id }: Account, args: MailboxArguments, context: Context) => mailboxOf(id, args, context),
+    messages: ({ id }: Account, args: ConnectionArguments, context: Context, info: GraphQLResolveInfo) =>
+      messageConnection(id, undefined, args, context, info),
+    message: ({ id: account }: Account, { id }: { id: string }, context: Context, info: GraphQLResolveInfo) =>
+      messageOf(account, id, context, info),
+    quota: async ({ id }: Account, _: unknown, { mail, identity, call }: Context) => {
+      requireAccount(identity, id, "read");
+      return (await mail.getQuota({ account: id }, call)).items;
+    },
+  },
+  Mailbox: {
+    messages: ({ account, id }: MailboxSource, args: ConnectionArguments, context: Context, info: GraphQLResolveInfo) =>
+      messageConnection(account, id, args, context, info),
+  },
+  Message: {
+    mailbox: async ({ account, mailboxId }: MessageSource, _: unknown, context: Context) => {
+      const mailboxes = await mailboxesOf(account, context);
+      const found = mailboxes.find(({ id }) => id === mailboxId);
+      if (!found) throw new Failure("message-gone", { detail: "The message's mailbox is no more." });
+      return found;
+    },
+    headers: ({ headers = [] }: MessageSource, { names }: { names?: string[] | null }) => {
+      if (!names) return headers;
+      const wanted = new Set(names.map((name) => name.toLowerCase()));
+      return headers.filter(({ name }) => wanted.has(name.toLowerCase()));
+    },
+    attachments: ({ attachments = [], ...message }: MessageSource) => withUrls(message, attachments),
+    parts: ({ parts = [], ...message }: MessageSource) => withUrls(message, parts),
+    rawUrl: (message: MessageSource) => `${pathOf(message)}/raw`,
+  },
+};
+
+function withUrls<T extends { part: string }>(
+  message: Omit<MessageSource, "parts">,
+  parts: T[],
+): (T & { url: string })[] {
+  return parts.map((part) => ({ ...part, url: `${pathOf(message)}/parts/${part.part}` }));
+}
+
+function pathOf({ account, id }: Pick<MessageSource, "account" | "id">): string {
+  return `/v1/accounts/${account}/messages/${id}`;
+}
+
+async function accountOf(id: string, { mail, identity, call }: Context): Promise<Account | null> {
+  if (!canSee(identity, id)) return null;
+  requireScope(identity, "read", "manage");
+  return orNull(mail.getAccount({ account: id }, call));
+}
+
+async function mailboxesOf(account: string, { identity, loaders }: Context): Promise<MailboxSource[]> {
+  requireAccount(identity, account, "read");
+  return (await loaders.mailboxes.load(account)).map((mailbox) => ({ ...mailbox, account }));
+}
+
+interface MailboxArguments {
+  id?: string | null;
+  role?: MailboxRole | null;
+  path?: string | null;
+}
+
+async function mailboxOf(
+  account: string,
+  { id, role, path }: MailboxArguments,
+  context: Context,
+): Promise<MailboxSource | null> {
+  const given = [id, role, path].filter((value) => value !== null && value !== undefined);
+  if (given.length !== 1) throw invalid("mailbox", "takes exactly one of id, role and path");
+  if (path) return (await mailboxesOf(account, context)).find((mailbox) => mailbox.path === path) ?? null;
+  requireAccount(context.identity, account, "read");
+  const found = await orNull(context.mail.getMailbox({ account, mailbox: id ?? role ?? "" }, context.call));
+  return found && { ...found, account };
+}
+
+async function messageOf(
+  account: string,
+  id: string,
+  { identity, loaders }: Context,
+  info: GraphQLResolveInfo,
+): Promise<MessageSource | null> {
+  requireAccount(identity, account, "read");
+  const message = await loaders.message.load({ account, id, fields: messageFieldsFor(selectedAt(info, [])) });
+  return message && { ...message, account };
+}
+
+/** The kind is told by the id's form, the account by the key in it. */
+async function nodeOf(id: string, context: Context, info: GraphQLResolveInfo): Promise<NodeSource | null> {
+  const key = unpackMessageId(id)?.accountKey ?? unpackMailboxId(id)?.accountKey;
+  if (key === undefined) {
+    const account = /^[a-z0-9][a-z0-9-]{0,62}$/.test(id) ? await accountOf(id, context) : null;
+    return account && { __typename: "Account", ...account };
+  }
+  const account = await context.accounts.idOfKey(key);
+  if (account === null || !canSee(context.identity, account)) return null;
+  if (id.startsWith("mbx_")) {
+    const mailbox = await mailboxOf(account, { id }, context);
+    return mailbox && { __typename: "Mailbox", ...mailbox };
+  }
+  const message = await messageOf(account, id, context, info);
+  return message && { __typename: "Message", ...message };
+}
+
+async function orNull<T>(promise: Promise<T>): Promise<T | null> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isFailure(error, "not-found")) return null;
+    throw error;
+  }
+}
