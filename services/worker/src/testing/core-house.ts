@@ -1,8 +1,9 @@
 import { type Call, newReport } from "@postern/protocol";
 import { type AccountRecord, openSqliteStore, type Store } from "@postern/store";
 import { type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
-import { connectSession } from "../imap/index.ts";
+import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
 import { createMailCore, type MailCore } from "../mail/core.ts";
+import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -14,6 +15,8 @@ export interface CoreHouse {
   store: Store;
   /** A core that has nothing in memory, over the same store. */
   anotherCore(): MailCore;
+  /** What was asked of FETCH so far, as items. */
+  fetches: FetchItems[];
   /** Any name is an account of its own. */
   otherClient(account: string): Promise<RawClient>;
   stop(): Promise<void>;
@@ -38,9 +41,11 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
     onCommand: () => undefined,
   });
   const clients: RawClient[] = [];
+  const fetches: FetchItems[] = [];
+  const watched: Sessions = { use: (borrow, work) => sessions.use(borrow, (session) => work(watch(session, fetches))) };
   const make = (): MailCore =>
     createMailCore({
-      sessions,
+      sessions: watched,
       accounts: { keyOf: async (id) => (await registered(store, id)).key },
       mailboxes: store.mailboxes,
       cache: store.cache,
@@ -50,6 +55,7 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
     store,
     sessions,
     core: make(),
+    fetches,
     anotherCore: make,
     async otherClient(account) {
       const client = await RawClient.login(server, server.user(account));
@@ -63,6 +69,23 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
       await server.stop();
     },
   };
+}
+
+/** The same session, whose FETCHes are noted. */
+function watch(session: ImapSession, fetches: FetchItems[]): ImapSession {
+  return new Proxy(session, {
+    get(target, name) {
+      if (name !== "fetch") {
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      }
+      const fetch: ImapSession["fetch"] = (range, items) => {
+        fetches.push(items);
+        return target.fetch(range, items);
+      };
+      return fetch;
+    },
+  });
 }
 
 /** The account's record, made at first sight. */

@@ -1,4 +1,5 @@
 import type { SearchKey } from "../../imap/session.ts";
+import { decisive } from "./thresholds.ts";
 
 /**
  * An equal key in a plain form: NOT stands before single keys alone, AND and OR alternate, and what another part implies
@@ -43,10 +44,16 @@ function absorbed(tree: Tree): Tree {
     return leafOf(kind === "and" ? nothing : everything);
   }
   const useful = flat.filter((part) => !isConstant(part, kind === "and" ? everything : nothing));
-  const parts = withoutImplied(useful, kind === "and" ? "or" : "and");
+  const parts = withoutImplied(decisiveOf(useful, kind), kind === "and" ? "or" : "and");
   const [only, ...others] = parts;
   if (!only) return leafOf(kind === "and" ? everything : nothing);
   return others.length === 0 ? only : { kind, parts };
+}
+
+function decisiveOf(parts: readonly Tree[], kind: Kind): Tree[] {
+  const leaves = parts.flatMap((part) => ("leaf" in part ? [part.leaf] : []));
+  const kept = new Set(decisive(leaves, kind));
+  return parts.filter((part) => !("leaf" in part) || kept.has(part.leaf));
 }
 
 /** A AND (A OR B) is A; A OR (A AND B) is A: a part that has all of another's terms, and more, adds nothing. */
