@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import type { Mail } from "@postern/protocol";
+import { Failure, type Mail } from "@postern/protocol";
 import type { Store } from "@postern/store";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } from "graphql";
+import { makeExecutableSchema } from "@graphql-tools/schema";
 import mercurius from "mercurius";
-import { Failure } from "@postern/protocol";
 import type { Access } from "../access/index.ts";
 import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
@@ -26,17 +26,14 @@ export interface GraphqlOptions {
 }
 
 /** The schema as text: what clients generate their types from. */
-export const schema = readFileSync(new URL("schema.graphql", import.meta.url), "utf8");
+export const typeDefs = readFileSync(new URL("schema.graphql", import.meta.url), "utf8");
 
 export async function registerGraphql(
   app: FastifyInstance,
   { mail, store, access, face }: GraphqlOptions,
 ): Promise<void> {
   await app.register(mercurius, {
-    schema,
-    resolvers: { ...scalars, ...enums, ...resolvers } as unknown as NonNullable<
-      Parameters<typeof mercurius>[1]["resolvers"]
-    >,
+    schema: makeExecutableSchema({ typeDefs, resolvers: { ...scalars, ...enums, ...resolvers } }),
     routes: false,
     cache: 1_000,
     validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
@@ -53,12 +50,7 @@ export async function registerGraphql(
   if (face.graphiql) serveGraphiql(app);
 }
 
-function contextFor(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  mail: Mail,
-  store: Pick<Store, "accounts">,
-): Context {
+function contextFor(request: FastifyRequest, reply: FastifyReply, mail: Mail, store: Pick<Store, "accounts">): Context {
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
   return {

@@ -51,7 +51,7 @@ export const resolvers = {
     },
   },
   Mutation: mutations,
-  Node: { resolveType: ({ __typename }: NodeSource) => __typename },
+  Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {
     mailboxes: ({ id }: Account, _: unknown, context: Context) => mailboxesOf(id, context),
     mailbox: ({ id }: Account, args: MailboxArguments, context: Context) => mailboxOf(id, args, context),
