@@ -172,3 +172,11 @@ test("whatever comes is a response or a ProtocolError", () => {
     { numRuns: 3_000 },
   );
 });
+
+test("a long line of many strings is read in one pass", () => {
+  // A string that looked to the end of the line for something would make this a matter of minutes.
+  const raw = { lines: [`* X ${'"ab" "c\\"d" '.repeat(400_000)}`], literals: [] };
+  const response = parseResponse(raw);
+  assert.ok(response.kind === "data");
+  assert.equal(response.values.length, 800_000);
+});

@@ -159,11 +159,11 @@ class Cursor {
   private quoted(): string {
     const start = this.position + 1;
     let close = this.text.indexOf('"', start);
-    const escape = this.text.indexOf("\\", start);
     if (close < 0) throw new ProtocolError("a quoted string that does not end");
-    if (escape < 0 || escape > close) {
+    const text = this.text.slice(start, close);
+    if (!text.includes("\\")) {
       this.position = close + 1;
-      return this.text.slice(start, close);
+      return text;
     }
     for (close = start; this.text.charCodeAt(close) !== QUOTE; close += 1) {
       if (this.text.charCodeAt(close) === BACKSLASH) close += 1;
