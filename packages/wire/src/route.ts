@@ -55,9 +55,9 @@ function openLinks(connect: (url: string) => FarMail): Links {
   const links = new Map<string, FarMail>();
   let last: readonly WorkerAddress[] = [];
   const drop = async (urls: readonly string[]): Promise<void> => {
-    const dropped = urls.map((url) => links.get(url));
+    const dropped = urls.flatMap((url) => links.get(url) ?? []);
     for (const url of urls) links.delete(url);
-    await Promise.all(dropped.map((link) => link?.close()));
+    await Promise.all(dropped.map((link) => link.close()));
   };
   return {
     to: (url) => {

@@ -1,2 +1,2 @@
-export { canSee, type Identity, noSuchAccount, requireAccount, requireScope } from "./identity.ts";
-export { type Access, createAccess, type ShownToken, type TokenRequest } from "./tokens.ts";
+export { canSee, type Identity, requireAccount, requireScope } from "./identity.ts";
+export { type Access, createAccess } from "./tokens.ts";

@@ -33,7 +33,7 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
     onRequest: async (request) => {
       request.identity = await options.access.authenticate(request.headers.authorization);
     },
-    errorHandler: (error, request, reply) => answerError(request, reply, error),
+    errorHandler: (error, request, reply) => void answerError(request, reply, error),
     handler: async (request, reply) => {
       const type = acceptable(request.headers.accept);
       if (type === null) throw new Failure("not-acceptable", { detail: `Accept ${NEW_TYPE} or ${OLD_TYPE}.` });

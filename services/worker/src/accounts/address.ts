@@ -45,7 +45,5 @@ export function isWithin(text: string, range: string): boolean {
   const start = innermost(base);
   if (!start || start.kind() !== address.kind()) return false;
   const length = bits === undefined ? (start.kind() === "ipv4" ? 32 : 128) : Number(bits);
-  return address instanceof ipaddr.IPv4
-    ? address.match(start as ipaddr.IPv4, length)
-    : address.match(start as ipaddr.IPv6, length);
+  return address instanceof ipaddr.IPv4 ? address.match(start, length) : address.match(start, length);
 }

@@ -1,3 +1,3 @@
-export { type AccountOperations, type Accounts, type AccountsOptions, createAccounts } from "./accounts.ts";
+export { type Accounts, createAccounts } from "./accounts.ts";
 export { syncDeclared } from "./declared.ts";
 export { type Vetting, vetHost } from "./vet-host.ts";

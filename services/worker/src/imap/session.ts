@@ -1,5 +1,3 @@
-import type { Upstream } from "@postern/protocol";
-
 /**
  * One logged-in IMAP connection, as the rest of the worker sees it. Behind it: imapflow, and typed commands of our own.
  * Every method throws a `Failure`; none answers with a bare `false`. After a failure that leaves the connection unsure
@@ -218,6 +216,3 @@ export interface OpenSession extends ImapSession {
   /** At once. */
   close(): void;
 }
-
-/** What the server said, of a NO, BAD or BYE. */
-export type { Upstream };

@@ -1,1 +1,1 @@
-export { type Lane, type Lease, Pool, type PoolOptions, type State, type Wish } from "./pool.ts";
+export { type Lease, Pool } from "./pool.ts";

@@ -125,7 +125,7 @@ export class Pool<T> {
 
   /** Lends what is free to those who wait: interactive ones first, each lane in its order. */
   private serve(): void {
-    for (const waiter of [...this.inTurn()]) {
+    for (const waiter of this.inTurn()) {
       if (waiter.wish.lane === "bulk" && !this.bulkMayTake()) break;
       const entry = this.bestFor(waiter.wish);
       if (!entry) break;
@@ -136,7 +136,9 @@ export class Pool<T> {
 
   private inTurn(): Waiter<T>[] {
     const bulk = this.waiters.filter(({ wish }) => wish.lane === "bulk");
-    return bulk.length === 0 ? this.waiters : [...this.waiters.filter(({ wish }) => wish.lane !== "bulk"), ...bulk];
+    return bulk.length === 0
+      ? [...this.waiters]
+      : [...this.waiters.filter(({ wish }) => wish.lane !== "bulk"), ...bulk];
   }
 
   /** One place is never lent to bulk work, so that nobody who waits in front of a screen waits for a download. */

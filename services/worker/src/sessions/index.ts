@@ -1,2 +1,2 @@
 export type { Reach } from "./account-sessions.ts";
-export { createSessions, type LiveSessions, type SessionsOptions } from "./sessions.ts";
+export { createSessions, type LiveSessions } from "./sessions.ts";

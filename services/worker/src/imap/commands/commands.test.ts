@@ -296,7 +296,7 @@ test("a piece is the piece that was asked for, of the message that was asked for
   assert.equal(await session.fetchPiece(4, "", 0, 10), null);
 });
 
-const lies: [what: string, line: string, expected: string | null | "upstream-protocol"][] = [
+const lies: [what: string, line: string, expected: string | null][] = [
   ["of another message", '* 1 FETCH (UID 5 BODY[]<2> "evil")', null],
   ["without a UID", '* 1 FETCH (BODY[]<2> "evil")', null],
   ["of another section", '* 1 FETCH (UID 3 BODY[TEXT]<2> "evil")', null],

@@ -1,7 +1,6 @@
-export { decodeCharset } from "./charset.ts";
 export { decodeHeaders, rawHeaders, referencesOf } from "./headers.ts";
-export { type SafeHtml, sanitizeHtml } from "./html.ts";
-export { attachmentsOf, type Body, chooseBody, filenameOf, type Leaf, leavesOf, partsOf } from "./parts.ts";
+export { sanitizeHtml } from "./html.ts";
+export { attachmentsOf, chooseBody, filenameOf, leavesOf, partsOf } from "./parts.ts";
 export { snippetOf } from "./snippet.ts";
 export { decodeText, textOfHtml } from "./text.ts";
 export { decodePieces, encodingOf } from "./transfer.ts";

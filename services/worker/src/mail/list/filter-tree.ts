@@ -95,7 +95,7 @@ function flatNodes(flat: FlatFilter): FilterNode[] {
 }
 
 function translate<K extends keyof FlatFilter>(name: K, value: FlatFilter[K]): FilterNode[] {
-  return value === undefined ? [] : translators[name](value as NonNullable<FlatFilter[K]>);
+  return value === undefined ? [] : translators[name](value);
 }
 
 /** With its brackets, a part of the header's value can only be the whole identifier. */
