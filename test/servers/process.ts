@@ -55,13 +55,14 @@ export interface Daemon {
 
 /**
  * Waits for the standard input, which closes when the process that started it ends, however that ends. Then the server
- * and its children are killed, since nothing they keep is wanted, and their folder goes. A frozen server dies too.
+ * and its children are killed, since nothing they keep is wanted, and their folder goes. A frozen server dies too, and
+ * so does one that has no process group yet.
  */
 const keeper = `
 exec 3<&0
 folder=$1; shift
 setsid "$@" & server=$!
-(read -r _ <&3; kill -KILL -- -$server) & reader=$!
+(read -r _ <&3; kill -KILL -- -$server $server) & reader=$!
 wait $server
 kill -KILL -- -$server $reader
 rm -rf "$folder"
