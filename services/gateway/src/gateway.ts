@@ -9,8 +9,9 @@ import { createAccess } from "./access/index.ts";
 import type { FaceConfig } from "./config.ts";
 import { registerGraphql } from "./graphql/index.ts";
 import { describeAnswers } from "./http/answers.ts";
-import { handleErrors } from "./http/errors.ts";
+import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/errors.ts";
 import { serveHealth } from "./http/health.ts";
+import { traceIdOf } from "./http/trace.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
 import { restRoutes } from "./rest/index.ts";
 
@@ -50,6 +51,10 @@ export async function createGateway({ mail, store, face, adminToken, log, metric
     trustProxy: face.trustedProxies.length > 0 ? face.trustedProxies : false,
     genReqId: ({ headers }) => saneId(headers["x-request-id"]) ?? randomUUID(),
     routerOptions: { ignoreTrailingSlash: true },
+    // Who still has a connection while this one drains is answered, and asked to connect elsewhere.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendFailure(request, reply, failureOf(error)),
+    clientErrorHandler: answerUnreadable,
   });
   app.addHttpMethod("QUERY", { hasBody: true });
   handleErrors(app);
@@ -106,7 +111,7 @@ function logRequests(app: FastifyInstance): void {
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),
         actor: request.identity?.actor ?? null,
-        traceparent: request.call?.traceparent,
+        traceId: traceIdOf(request.call?.traceparent),
         imapCommands: request.call?.report.commands,
       },
       "request",

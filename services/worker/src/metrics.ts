@@ -3,6 +3,8 @@ import type { CommandReport } from "./imap/index.ts";
 
 export interface WorkerMetrics {
   command(report: CommandReport): void;
+  /** One operation, and how it failed if it did. */
+  called(operation: string, failure: string | undefined): void;
   waited(ms: number): void;
   cache(hits: number, misses: number): void;
 }
@@ -42,12 +44,19 @@ export function workerMetrics(registry: Registry, pools: () => PoolCounts): Work
     labelNames: ["found"],
     registers,
   });
+  const calls = new Counter({
+    name: "postern_calls_total",
+    help: "Operations performed, by their outcome.",
+    labelNames: ["operation", "outcome"],
+    registers,
+  });
   watchPools(registers, pools);
   return {
     command: ({ name, ms, bytes: received, ok }) => {
       commands.observe({ command: name, ok: String(ok) }, ms / 1_000);
       bytes.inc(received);
     },
+    called: (operation, failure) => calls.inc({ operation, outcome: failure ?? "ok" }),
     waited: (ms) => waits.observe(ms / 1_000),
     cache: (hits, misses) => {
       facts.inc({ found: "true" }, hits);

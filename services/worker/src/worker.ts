@@ -9,6 +9,7 @@ import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } fr
 import { connectSession } from "./imap/index.ts";
 import { createMailCore } from "./mail/core.ts";
 import { workerMetrics } from "./metrics.ts";
+import { observeMail } from "./observe.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
 
 export interface WorkerOptions {
@@ -58,7 +59,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const declared = await followDeclared(options, sessions);
   const core = createMailCore({ sessions, accounts, mailboxes: store.mailboxes, cache: store.cache });
   return {
-    mail: observed({ ...core, ...operationsOf(accounts) }, metrics),
+    mail: observeMail({ ...core, ...operationsOf(accounts) }, log, metrics),
     stop: async () => {
       declared.close();
       await sessions.drain();
@@ -110,19 +111,4 @@ async function followDeclared(
     syncing.catch((error: unknown) => log.error({ err: error }, "the accounts file was not taken over"));
   };
   return watch(dirname(accountsFile), again);
-}
-
-/** Counts what each call found in the cache. */
-function observed(mail: Mail, metrics: ReturnType<typeof workerMetrics>): Mail {
-  const wrap =
-    <I, O>(operation: (input: I, call: Call) => Promise<O>) =>
-    async (input: I, call: Call): Promise<O> => {
-      try {
-        return await operation(input, call);
-      } finally {
-        metrics.cache(call.report.cacheHits, call.report.cacheMisses);
-        metrics.waited(call.report.waitMs);
-      }
-    };
-  return { ...mail, listMessages: wrap(mail.listMessages), getMessages: wrap(mail.getMessages) };
 }

@@ -1,6 +1,7 @@
 import { type Call, newReport } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Identity } from "../access/index.ts";
+import { continueTrace } from "./trace.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -21,19 +22,13 @@ export function callFor(request: FastifyRequest, reply: FastifyReply): Call {
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) controller.abort();
   });
-  const { traceparent } = request.headers;
   request.call = {
     requestId: request.id,
-    traceparent: typeof traceparent === "string" && isTraceparent(traceparent) ? traceparent : undefined,
+    traceparent: continueTrace(request.headers.traceparent),
     actor: request.identity?.actor ?? "anonymous",
     deadline: Date.now() + DEADLINE_MS,
     signal: controller.signal,
     report: newReport(),
   };
   return request.call;
-}
-
-/** W3C Trace Context, section 3.2. */
-export function isTraceparent(text: string): boolean {
-  return /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(text);
 }

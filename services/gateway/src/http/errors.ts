@@ -1,5 +1,7 @@
+import { STATUS_CODES } from "node:http";
 import { Failure, type FailureCode, isFailure } from "@postern/protocol";
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Socket } from "node:net";
 import { problemOf, statusOf } from "../rest/problem.ts";
 
 /** Everything that goes wrong in HTTP becomes a problem document. */
@@ -47,6 +49,8 @@ const byFastifyCode: Readonly<Record<string, FailureCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: "invalid-request",
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: "invalid-request",
   FST_ERR_BAD_URL: "invalid-request",
+  // No id is that long.
+  FST_ERR_MAX_PARAM_LENGTH: "not-found",
 };
 
 /** The framework's own errors by their codes; what is nobody's is `internal`. */
@@ -63,7 +67,29 @@ export function failureOf(error: unknown): Failure {
 
 function detailOf(code: FailureCode, message: string | undefined): string {
   if (code === "unsupported-media-type") return "Send the body as application/json.";
+  if (code === "not-found") return "There is nothing at this path.";
   return message ?? "The request cannot be read.";
+}
+
+const byParserCode: Readonly<Record<string, FailureCode>> = {
+  HPE_HEADER_OVERFLOW: "headers-too-large",
+  ERR_HTTP_REQUEST_TIMEOUT: "request-timeout",
+};
+
+/** What is no HTTP, or comes too slowly, gets a problem document too, as long as it can be written to. */
+export function answerUnreadable(error: ConnectionError, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const failure = new Failure(byParserCode[error.code] ?? "invalid-request");
+  const status = statusOf[failure.code];
+  const body = JSON.stringify(problemOf(failure, "*"));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "cache-control: no-store",
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 /** Which methods a path would take, to tell a wrong method from a wrong path. */

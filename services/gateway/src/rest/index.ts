@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageRoutes } from "./messages.ts";
@@ -17,6 +18,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     request.identity = await options.access.authenticate(request.headers.authorization);
   });
   const scoped = app.withTypeProvider<ZodTypeProvider>();
-  for (const routes of [tokenRoutes, accountRoutes, mailboxRoutes, messageRoutes, streamRoutes])
-    routes(scoped, options);
+  streamRoutes(scoped, options);
+  await app.register(async (json) => {
+    json.addHook("onRequest", demandJsonReader);
+    const typed = json.withTypeProvider<ZodTypeProvider>();
+    for (const routes of [tokenRoutes, accountRoutes, mailboxRoutes, messageRoutes]) routes(typed, options);
+  });
 }

@@ -1,0 +1,15 @@
+import { randomBytes } from "node:crypto";
+
+/** Version, trace, parent and flags (W3C Trace Context, section 3.2). Versions to come may add more behind a dash. */
+const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:$|(?<!^00.*)-)/;
+
+/** The `traceparent` of what is done for a request: within the caller's trace, or a new one that nobody samples. */
+export function continueTrace(header: string | string[] | undefined): string {
+  const [, trace, flags] = (typeof header === "string" && traceparent.exec(header)) || [];
+  const sampled = Number.parseInt(flags ?? "0", 16) & 1;
+  return `00-${trace ?? randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-0${sampled}`;
+}
+
+export function traceIdOf(parent: string | undefined): string | undefined {
+  return parent?.split("-")[1];
+}
