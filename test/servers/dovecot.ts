@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { basename, join } from "node:path";
@@ -38,6 +39,8 @@ export interface DovecotServer {
   /** Any name is a user of its own, whose mailbox is empty at first. */
   user: (name: string) => Credentials;
   doveadm: (...args: string[]) => Promise<string>;
+  /** All that the server has logged so far. */
+  log: () => Promise<string>;
   stop: () => Promise<void>;
 }
 
@@ -66,6 +69,7 @@ async function startOn(port: number, tlsPort: number, options: DovecotOptions): 
     ca: certificates.ca,
     user: (name) => ({ user: name, password: PASSWORD }),
     doveadm: async (...args) => (await execute("doveadm", ["-c", configuration, ...args])).stdout,
+    log: () => readFile(join(folder, "dovecot.log"), "utf8"),
     stop: daemon.stop,
   };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
-import type { Logger } from "@postern/service";
+import { closeWhenAnswered, type Logger } from "@postern/service";
 import type { Store } from "@postern/store";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
@@ -56,6 +56,7 @@ export async function createGateway({ mail, store, face, adminToken, log, metric
     frameworkErrors: (error, request, reply) => void sendFailure(request, reply, failureOf(error)),
     clientErrorHandler: answerUnreadable,
   });
+  closeWhenAnswered(app.server);
   app.addHttpMethod("QUERY", { hasBody: true });
   handleErrors(app);
   describeAnswers(app);

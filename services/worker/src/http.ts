@@ -1,4 +1,5 @@
 import type { Mail } from "@postern/protocol";
+import { closeWhenAnswered } from "@postern/service";
 import { serveMail } from "@postern/wire";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
@@ -23,7 +24,10 @@ export function workerHttp(options: WorkerHttpOptions): FastifyInstance {
     disableRequestLogging: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
     bodyLimit: 4 << 20,
+    // Gateways hear of the withdrawal soon, but not at once: until then they are answered.
+    return503OnClosing: false,
   });
+  closeWhenAnswered(app.server);
   app.get("/livez", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
     if (options.isDraining()) return reply.code(503).send({ status: "draining" });
