@@ -7,3 +7,4 @@ export * from "./ids.ts";
 export * from "./mailbox.ts";
 export * from "./message.ts";
 export * from "./operations.ts";
+export * from "./page.ts";

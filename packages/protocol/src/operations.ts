@@ -5,6 +5,7 @@ import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxRef, quota } from "./mailbox.ts";
 import { type Message, message, messageField } from "./message.ts";
+import type { MessagePage, NotModified } from "./page.ts";
 
 const anId = z.string().min(1).max(128);
 const fields = z.array(messageField).min(1);
@@ -50,22 +51,8 @@ export const listMessagesInput = z.strictObject({
 });
 export type ListMessagesInput = z.infer<typeof listMessagesInput>;
 
-export const messagePage = z.object({
-  notModified: z.literal(false),
-  items: z.array(message),
-  /** One for each item when asked for. */
-  itemCursors: z.array(z.string()).optional(),
-  nextCursor: z.string().nullable(),
-  hasNext: z.boolean(),
-  hasPrevious: z.boolean(),
-  /** Null where counting would cost more than the page. */
-  total: z.int().nullable(),
-  /** Opaque part of the weak etag. */
-  etag: z.string(),
-});
-export type MessagePage = z.infer<typeof messagePage>;
-
-export const listMessagesOutput = z.union([messagePage, z.object({ notModified: z.literal(true), etag: z.string() })]);
+/** Octets are in it, so it crosses the wire in a form of its own. */
+const listMessagesOutput = z.custom<MessagePage | NotModified>();
 export type ListMessagesOutput = z.infer<typeof listMessagesOutput>;
 
 /** One of many: the message, or why not. In the order asked. */
@@ -77,10 +64,13 @@ const ofMessage = { account: accountId, message: anId };
 
 const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
   ({ kind: "call", input, output }) as const;
+const page = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
+  ({ kind: "page", input, output }) as const;
 const stream = <I extends z.ZodType>(input: I) => ({ kind: "stream", input, output: streamHead }) as const;
 
 /**
- * Everything that can be asked of mail. `call`: one answer; `stream`: a head and then octets.
+ * Everything that can be asked of mail. `call`: one answer; `page`: one with items that are JSON already; `stream`: a head
+ * and then octets.
  * Where the input names an `account`, the call belongs to the worker that has the account's connections.
  */
 export const operations = {
@@ -102,7 +92,7 @@ export const operations = {
   getMailbox: call(z.strictObject({ ...ofAccount, mailbox: mailboxRef }), mailbox),
   getQuota: call(z.strictObject(ofAccount), z.object({ items: z.array(quota) })),
 
-  listMessages: call(listMessagesInput, listMessagesOutput),
+  listMessages: page(listMessagesInput, listMessagesOutput),
   getMessages: call(
     z.strictObject({ ...ofAccount, ids: z.array(z.string().max(200)).max(1000), fields }),
     z.object({ results: z.array(messageResult) }),

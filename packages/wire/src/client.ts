@@ -4,6 +4,7 @@ import {
   type Call,
   Failure,
   type FailureJson,
+  type ListMessagesOutput,
   type Mail,
   mailOf,
   type OperationName,
@@ -13,6 +14,7 @@ import {
 } from "@postern/protocol";
 import { type Dispatcher, errors, Pool } from "undici";
 import { failureHeader, frameOf, headHeader, mailPath, reportHeader, unpackHead } from "./frame.ts";
+import { unpackPage } from "./pages.ts";
 
 export interface FarMail {
   mail: Mail;
@@ -50,13 +52,14 @@ export function connectMail(options: ConnectMailOptions): FarMail {
 }
 
 function farOperation(pool: Pool, authorization: string, name: OperationName): AnyOperation {
-  const isStream = operations[name].kind === "stream";
+  const { kind } = operations[name];
   return async (input, call) => {
     const response = await post(pool, authorization, mailPath + name, input, call);
     readReport(response, call.report);
     if (response.headers[failureHeader] !== undefined) throw Failure.fromJSON(await json<FailureJson>(response));
     if (response.statusCode !== 200) throw await refusal(response);
-    if (!isStream) return json(response);
+    if (kind === "call") return json(response);
+    if (kind === "page") return page(response);
     const head = unpackHead(String(response.headers[headHeader])) as StreamHead;
     return { head, body: octets(response.body) };
   };
@@ -114,8 +117,20 @@ async function json<T>(response: Dispatcher.ResponseData): Promise<T> {
   try {
     return (await response.body.json()) as T;
   } catch (error) {
-    throw new Failure("unavailable", { detail: "The worker's answer was cut off.", retryAfter: 1, cause: error });
+    throw cutOff(error);
   }
+}
+
+async function page(response: Dispatcher.ResponseData): Promise<ListMessagesOutput> {
+  try {
+    return unpackPage(await response.body.bytes());
+  } catch (error) {
+    throw cutOff(error);
+  }
+}
+
+function cutOff(cause: unknown): Failure {
+  return new Failure("unavailable", { detail: "The worker's answer was cut off.", retryAfter: 1, cause });
 }
 
 function readReport(response: Dispatcher.ResponseData, report: Report): void {

@@ -4,6 +4,7 @@ import {
   type AnyOperation,
   type ByteStream,
   Failure,
+  type ListMessagesOutput,
   type Mail,
   newReport,
   type OperationName,
@@ -14,6 +15,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { callOf, failureHeader, headHeader, mailPath, packHead, reportHeader } from "./frame.ts";
+import { packPage, pageType } from "./pages.ts";
 
 const callFrame = z.object({
   requestId: z.string().max(200),
@@ -40,7 +42,7 @@ function serveOperation(scope: FastifyInstance, mail: Mail, name: OperationName)
       const parsed = body.safeParse(request.body);
       if (!parsed.success) throw new Failure("invalid-request", { detail: z.prettifyError(parsed.error) });
       const answer = await perform(parsed.data.input, callOf(parsed.data.call, hangUp(reply), report));
-      return kind === "stream" ? sendStream(reply, answer as ByteStream, report) : sendOutput(reply, answer, report);
+      return senders[kind](reply, answer, report);
     } catch (error) {
       return sendFailure(request, reply, error, report);
     }
@@ -69,6 +71,19 @@ function hangUp(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
+const senders = {
+  call: sendOutput,
+  page: sendPage,
+  stream: sendStream,
+} as const;
+
+function sendPage(reply: FastifyReply, page: unknown, report: Report): FastifyReply {
+  return reply
+    .header(reportHeader, JSON.stringify(report))
+    .header("content-type", pageType)
+    .send(packPage(page as ListMessagesOutput));
+}
+
 function sendOutput(reply: FastifyReply, output: unknown, report: Report): FastifyReply {
   return reply
     .header(reportHeader, JSON.stringify(report))
@@ -76,7 +91,8 @@ function sendOutput(reply: FastifyReply, output: unknown, report: Report): Fasti
     .send(JSON.stringify(output));
 }
 
-function sendStream(reply: FastifyReply, stream: ByteStream, report: Report): FastifyReply {
+function sendStream(reply: FastifyReply, answer: unknown, report: Report): FastifyReply {
+  const stream = answer as ByteStream;
   return reply
     .header(reportHeader, JSON.stringify(report))
     .header(headHeader, packHead(stream.head))

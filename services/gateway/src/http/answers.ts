@@ -1,17 +1,20 @@
 import type { Report } from "@postern/protocol";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 /** What every answer says of itself: its request's id, how fresh it is, and what it took. */
 export function describeAnswers(app: FastifyInstance): void {
   app.decorateRequest("identity", null);
   app.decorateRequest("call", null);
-  app.addHook("onSend", async (request, reply) => {
-    void reply.header("x-request-id", request.id);
-    void reply.header("x-content-type-options", "nosniff");
-    const report = request.call?.report;
-    if (report) describeReport(reply, report);
-    void reply.header("server-timing", serverTiming(report, reply.elapsedTime));
-  });
+  app.addHook("onSend", async (request, reply) => describeAnswer(request, reply));
+}
+
+/** For answers that are sent before a request reaches any hook, too. */
+export function describeAnswer(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header("x-request-id", request.id);
+  void reply.header("x-content-type-options", "nosniff");
+  const report = request.call?.report;
+  if (report) describeReport(reply, report);
+  void reply.header("server-timing", serverTiming(report, reply.elapsedTime || 0));
 }
 
 function describeReport(reply: FastifyReply, report: Report): void {

@@ -55,6 +55,8 @@ export class Connection {
   private allowance = { ...UNASKED };
   private bye: StatusResponse | null = null;
   private closed = false;
+  /** Told of every untagged response, whatever runs. */
+  onData: ((response: DataResponse) => void) | null = null;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
@@ -164,8 +166,10 @@ export class Connection {
     const response = parseResponse(raw);
     const { running } = this;
     if (response.kind === "continue") this.goOn();
-    else if (response.kind === "data") running?.command.onData?.(response);
-    else if (response.tag === running?.tag) running.resolve(response);
+    else if (response.kind === "data") {
+      this.onData?.(response);
+      running?.command.onData?.(response);
+    } else if (response.tag === running?.tag) running.resolve(response);
     else if (response.status === "BYE") this.goodbye(response);
     else if (response.tag === "*") running?.command.onStatus?.(response);
     else throw new ProtocolError("an answer to a command that was not sent");

@@ -8,6 +8,7 @@ import { sort } from "./commands/sort.ts";
 import { status } from "./commands/status.ts";
 import type { Connection } from "./connection.ts";
 import { MailboxNames } from "./names.ts";
+import type { DataResponse } from "./response.ts";
 import type {
   Abilities,
   FetchedMessage,
@@ -27,7 +28,9 @@ const LOGOUT_MS = 5_000;
 /** The port over one connection. It remembers which mailbox is selected, and names that are written oddly. */
 export class Session implements OpenSession {
   readonly abilities: Abilities;
-  selected: string | null = null;
+  private view: Omit<SelectedMailbox, "messages"> | null = null;
+  /** How many messages the selected mailbox has, as told last. */
+  private exists = 0;
   private readonly wire: Connection;
   private readonly names = new MailboxNames();
   private readonly prefixes: readonly string[];
@@ -37,6 +40,17 @@ export class Session implements OpenSession {
     this.wire = wire;
     this.abilities = abilities;
     this.prefixes = prefixes;
+    wire.onData = (response) => this.count(response);
+  }
+
+  get selected(): string | null {
+    return this.view?.path ?? null;
+  }
+
+  /** How many messages there are is told unasked, with whatever else is under way (RFC 9051 sections 7.4.1 and 7.5.1). */
+  private count({ name, number }: DataResponse): void {
+    if (name === "EXISTS") this.exists = number ?? 0;
+    else if (name === "EXPUNGE") this.exists = Math.max(0, this.exists - 1);
   }
 
   get usable(): boolean {
@@ -53,10 +67,17 @@ export class Session implements OpenSession {
 
   async examine(path: string): Promise<SelectedMailbox | null> {
     // A failed EXAMINE leaves nothing selected (RFC 9051 section 6.3.2).
-    this.selected = null;
+    this.view = null;
     const selected = await examine(this.wire, this.abilities, this.names, path);
-    if (selected) this.selected = path;
+    this.view = selected;
     return selected;
+  }
+
+  async refresh(path: string): Promise<SelectedMailbox | null> {
+    if (this.view?.path !== path) return null;
+    const asOf = Date.now();
+    await this.noop();
+    return this.view && { ...this.view, messages: this.exists, asOf };
   }
 
   fetch(range: FetchRange, items: FetchItems): Promise<FetchedMessage[]> {

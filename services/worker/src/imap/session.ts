@@ -15,6 +15,11 @@ export interface ImapSession {
   status(path: string): Promise<MailboxStatus | null>;
   /** EXAMINE, sent even if it is selected already: the answer is proof of the mailbox's state now. Null: no such mailbox. */
   examine(path: string): Promise<SelectedMailbox | null>;
+  /**
+   * The selected mailbox as it is after a NOOP, which makes all that others did to it known here; null: another is selected.
+   * No proof that the mailbox is still the one of this name.
+   */
+  refresh(path: string): Promise<SelectedMailbox | null>;
   /** Of the selected mailbox. Chunks long sets. Rows in no promised order; those that are gone are missing. */
   fetch(range: FetchRange, items: FetchItems): Promise<FetchedMessage[]>;
   /** `BODY.PEEK[section]<offset.length>` of one message. Null: the message is gone. Shorter than `length`: the end. */

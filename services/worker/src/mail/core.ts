@@ -5,7 +5,9 @@ import { getMailbox } from "./get-mailbox.ts";
 import { getMessages } from "./get-messages.ts";
 import { getQuota } from "./get-quota.ts";
 import { listMailboxes } from "./list-mailboxes.ts";
+import { type Answers, createAnswers } from "./list/answers.ts";
 import { listMessages } from "./list-messages.ts";
+import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import type { AccountDirectory, Sessions } from "./ports.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
@@ -21,6 +23,8 @@ export interface CoreDeps {
 /** What every operation of the core works with. */
 export interface Core extends CoreDeps {
   registry: Registry;
+  proofs: Proofs;
+  answers: Answers;
 }
 
 export type MailCore = Pick<
@@ -30,7 +34,12 @@ export type MailCore = Pick<
 
 /** The operations on mail itself; those on accounts are made by the accounts room. */
 export function createMailCore(deps: CoreDeps): MailCore {
-  const core: Core = { ...deps, registry: createRegistry(deps.mailboxes) };
+  const core: Core = {
+    ...deps,
+    registry: createRegistry(deps.mailboxes),
+    proofs: createProofs(deps.sessions),
+    answers: createAnswers(),
+  };
   return {
     listMailboxes: (input, call) => listMailboxes(core, input, call),
     getMailbox: (input, call) => getMailbox(core, input, call),

@@ -80,13 +80,29 @@ describe("what reading costs the mail server", () => {
   it("what never changes is fetched once", async () => {
     const fields = [...listFields, "snippet" as const];
     const [cold, first] = await list({ account: "small", fields, limit: 40 });
+    const other = await house.otherClient("small");
+    await other.command("SELECT INBOX");
+    await other.command("STORE 1 +FLAGS (\\Answered)");
     house.fetches.length = 0;
     const [warm, second] = await list({ account: "small", fields, limit: 40 });
-    assert.deepEqual(warm, cold);
+    assert.deepEqual(
+      warm.items.map(({ subject, snippet }) => [subject, snippet]),
+      cold.items.map(({ subject, snippet }) => [subject, snippet]),
+    );
     assert.deepEqual(Object.keys(Object.assign({}, ...house.fetches)), ["flags"]);
     assert.equal(second.cacheHits, 40);
     assert.equal(second.cacheMisses, 0);
     assert.ok(second.bytes < first.bytes / 2);
+  });
+
+  it("a list of a mailbox in which nothing has changed costs one STATUS, and nothing where somebody else asks too", async () => {
+    const [known] = await list({ account: "small", limit: 40 });
+    house.fetches.length = 0;
+    const asked = await Promise.all(Array.from({ length: 20 }, () => list({ account: "small", limit: 40 })));
+    assert.deepEqual(house.fetches, []);
+    for (const [page] of asked) assert.deepEqual(page.items, known.items);
+    const commands = asked.reduce((sum, [, report]) => sum + report.commands, 0);
+    assert.equal(commands, 1);
   });
 
   it("fifty messages with text take a handful of FETCHes, grouped by part", async () => {

@@ -6,7 +6,6 @@ import { listAll } from "./list/several.ts";
 import type { ListRequest } from "./list/request.ts";
 import { listOne } from "./list/single.ts";
 import { listQuestion, pageQuestion } from "./list/question.ts";
-import { pageEtag } from "./list/states.ts";
 import { resolveMailbox } from "./mailboxes/resolve.ts";
 import { accountRef } from "./open-mailbox.ts";
 import { needsOf } from "./rows/needs.ts";
@@ -33,9 +32,5 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
     itemCursors: input.itemCursors ?? false,
     call,
   };
-  const answer = mailbox === null ? await listAll(core, request) : await listOne(core, request, mailbox);
-  if ("notModified" in answer) return answer;
-  const etag = answer.etag ?? (await pageEtag(request.pageQuestion, answer.page));
-  if (request.ifNoneMatch.has(etag)) return { notModified: true, etag };
-  return { ...answer.page, etag };
+  return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
 }

@@ -1,6 +1,7 @@
 import { type Call, Failure, noteProof } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { ImapSession, SelectedMailbox } from "../imap/session.ts";
+import type { Proof } from "../mirror/proofs.ts";
 import type { Core } from "./core.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 
@@ -19,26 +20,49 @@ export interface OpenRequest {
   mailbox: number;
   lane: "interactive" | "bulk";
   call: Call;
+  /** Its state as proved after the request arrived: then a connection that holds it need not open it anew. */
+  proved?: Proved | null;
+}
+
+export interface Proved {
+  record: MailboxRecord;
+  proof: Proof;
+}
+
+/** Null where the mailbox is not, or not surely, the one that was known under its path: opening it tells what it is. */
+export async function prove(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Proved | null> {
+  const record = await liveRecord(core, account, mailbox);
+  const proof = await core.proofs.mailbox(account.id, record.path, call);
+  return proof && isKnown(record, proof) ? { record, proof } : null;
 }
 
 /**
  * The one door to a mailbox for reading. `work` must not keep the session and may run a second time on another one.
  * Throws `not-found` when there is no such mailbox any more; a mailbox renamed elsewhere is found where it is now.
  *
- * Every opening sends EXAMINE, even of the mailbox that is selected already: a connection does not notice that its
- * mailbox was deleted and made anew.
+ * Without a proof every opening sends EXAMINE, even of the mailbox that is selected already: a connection does not notice
+ * that its mailbox was deleted and made anew.
  */
 export async function openMailbox<T>(
   core: Core,
-  { account, mailbox, lane, call }: OpenRequest,
+  { account, mailbox, lane, call, proved }: OpenRequest,
   work: (open: OpenMailbox) => Promise<T>,
 ): Promise<T> {
   const record = await liveRecord(core, account, mailbox);
   return core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
-    const { record: found, state } = await select(core, account, mailbox, session);
+    const { record: found, state } =
+      (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session));
     noteProof(call.report, state.asOf);
     return work({ account, session, record: found, state });
   });
+}
+
+/** A connection that has the proved mailbox selected is told by NOOP what others did to it; null: it has not. */
+async function hold(session: ImapSession, { record, proof }: Proved): Promise<Selected | null> {
+  const view = await session.refresh(record.path);
+  if (!view || view.uidValidity !== proof.uidValidity || proof.uidNext === null) return null;
+  const { highestModseq, uidNext, asOf } = proof;
+  return { record, state: { ...view, highestModseq, uidNext, asOf } };
 }
 
 async function liveRecord(core: Core, account: AccountRef, key: number): Promise<MailboxRecord> {
@@ -62,7 +86,7 @@ async function select(core: Core, account: AccountRef, key: number, session: Ima
   return { record: await core.registry.see(account, key, stateNow), state: stateNow };
 }
 
-function isKnown(record: MailboxRecord, state: SelectedMailbox): boolean {
+function isKnown(record: MailboxRecord, state: Pick<Proof, "uidValidity" | "mailboxId">): boolean {
   const sameObject = state.mailboxId === null || record.mailboxId === state.mailboxId;
   return record.uidValidity === state.uidValidity && sameObject;
 }

@@ -7,6 +7,8 @@ export interface Borrow {
   account: string;
   /** The path that will be selected: a session that has it already is preferred. */
   mailbox?: string | undefined;
+  /** The path that had better not be selected: a connection that has it does not notice that it was made anew. */
+  avoid?: string | undefined;
   /** `interactive` is never made to wait by `bulk` (downloads, scans): some sessions are not lent to bulk. */
   lane: "interactive" | "bulk";
   call: Call;

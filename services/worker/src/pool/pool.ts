@@ -25,6 +25,8 @@ export interface PoolOptions<T> {
 export interface Wish {
   /** What the thing was last used for: one used for the same is preferred. */
   key: string | null;
+  /** One last used for this is taken only where there is no other; another is then opened for those to come. */
+  avoid?: string | undefined;
   lane: Lane;
   /** In the clock's milliseconds. */
   deadline: number;
@@ -130,6 +132,7 @@ export class Pool<T> {
       const entry = this.bestFor(waiter.wish);
       if (!entry) break;
       this.waiters = this.waiters.filter((other) => other !== waiter);
+      if (this.entries.size === 1 && entry.key !== null && entry.key === waiter.wish.avoid) this.openAnother();
       waiter.resolve(this.lend(entry, waiter.wish));
     }
   }
@@ -148,15 +151,17 @@ export class Pool<T> {
     return lent < Math.max(1, this.options.limit() - 1);
   }
 
-  private bestFor({ key }: Wish): Entry<T> | null {
+  private bestFor({ key, avoid }: Wish): Entry<T> | null {
     let best: Entry<T> | null = null;
+    let avoided: Entry<T> | null = null;
     for (const entry of this.entries) {
       if (entry.state !== "free") continue;
       if (!entry.thing || !this.options.isUsable(entry.thing)) this.discard(entry, false);
+      else if (entry.key !== null && entry.key === avoid) avoided = entry;
       else if (entry.key === key) return entry;
       else if (!best || entry.freeSince < best.freeSince) best = entry;
     }
-    return best;
+    return best ?? avoided;
   }
 
   private lend(entry: Entry<T>, wish: Wish): Lease<T> {
@@ -196,6 +201,11 @@ export class Pool<T> {
       wanted -= 1;
       void this.open();
     }
+  }
+
+  /** For those to come: nobody waits for it, and its failing is nobody's. */
+  private openAnother(): void {
+    if (this.options.limit() > 1 && this.options.takePlace()) void this.open();
   }
 
   private async open(): Promise<void> {

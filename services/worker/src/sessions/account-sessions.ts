@@ -112,11 +112,11 @@ export class AccountSessions {
     }
   }
 
-  private async borrow({ mailbox, lane, call }: Borrow): Promise<Lease<Held>> {
+  private async borrow({ mailbox, avoid, lane, call }: Borrow): Promise<Lease<Held>> {
     this.mayConnect();
     const started = performance.now();
     const lease = await this.pool
-      .borrow({ key: mailbox ?? null, lane, deadline: call.deadline, signal: call.signal })
+      .borrow({ key: mailbox ?? null, avoid, lane, deadline: call.deadline, signal: call.signal })
       .catch((error: unknown) => {
         throw call.signal.aborted ? new Failure("cancelled") : error;
       });

@@ -1,15 +1,19 @@
 import {
   type Call,
   Failure,
+  type ListMessagesOutput,
   type Message,
   type MessageField,
-  type MessagePage,
+  MessagePage,
   type MessageSort,
+  type PageHead,
 } from "@postern/protocol";
+import { fingerprint } from "../digest.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { Needs } from "../rows/needs.ts";
 import { type Cursor, packCursor } from "./cursor.ts";
 import type { FilterNode } from "./filter-tree.ts";
+import { canonical } from "./question.ts";
 import type { Span } from "./newest-first.ts";
 
 /** What is asked for, understood and checked. */
@@ -30,10 +34,9 @@ export interface ListRequest {
   call: Call;
 }
 
-type Page = Omit<MessagePage, "etag">;
-
-/** `etag` null: to be made of the page. */
-export type ListAnswer = { notModified: true; etag: string } | { page: Page; etag: string | null };
+export interface Page extends Omit<PageHead, "etag"> {
+  items: Message[];
+}
 
 export interface PageParts {
   /** In order, each with the cursor just after it. */
@@ -48,7 +51,6 @@ export interface PageParts {
 export async function packPage({ question, itemCursors }: ListRequest, parts: PageParts): Promise<Page> {
   const { items, end, hasNext, hasPrevious, total } = parts;
   return {
-    notModified: false,
     items: items.map(({ message }) => message),
     ...(itemCursors && { itemCursors: await Promise.all(items.map(({ cursor }) => packCursor(question, cursor))) }),
     nextCursor: hasNext && end ? await packCursor(question, end) : null,
@@ -56,6 +58,14 @@ export async function packPage({ question, itemCursors }: ListRequest, parts: Pa
     hasPrevious,
     total,
   };
+}
+
+/** Where no mailbox's state tells whether anything has changed, the page itself does. */
+export async function pageAsRead({ pageQuestion, ifNoneMatch }: ListRequest, page: Page): Promise<ListMessagesOutput> {
+  const etag = await fingerprint(canonical({ pageQuestion, page }));
+  if (ifNoneMatch.has(etag)) return { notModified: true, etag };
+  const { items, ...head } = page;
+  return MessagePage.of({ ...head, etag }, items);
 }
 
 /** The cursor was given under a UIDVALIDITY that is no more. */

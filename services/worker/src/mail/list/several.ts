@@ -1,4 +1,4 @@
-import { type Call, isFailure, type Message } from "@postern/protocol";
+import { type Call, isFailure, type ListMessagesOutput, type Message } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { Core } from "../core.ts";
 import { listAndLearn } from "../mailboxes/resolve.ts";
@@ -9,33 +9,32 @@ import { inParallel } from "./in-parallel.ts";
 import { merge, type MergedItem } from "./merge.ts";
 import { orderOf } from "./order.ts";
 import { tooCostly } from "./query.ts";
-import { type ListAnswer, type ListRequest, packPage } from "./request.ts";
-import { refuseStandstill, strandOf } from "./single.ts";
-import { markOf, openMark, type StateMark, stateEtag } from "./states.ts";
+import { type ListRequest, packPage, type Page, pageAsRead } from "./request.ts";
 import type { Strand } from "./strand.ts";
+import { refuseStandstill, strandOf } from "./single.ts";
+import { markOf, type StateMark } from "./states.ts";
 
 /** Mailboxes that one request visits. */
 const MOST_MAILBOXES = 1_000;
 
 /** A page of all selectable mailboxes: each is asked for what it has to give, and the best of all make the page. */
-export async function listAll(core: Core, request: ListRequest): Promise<ListAnswer> {
-  const order = orderOf(request.sort ?? "-receivedAt");
+export async function listAll(core: Core, request: ListRequest): Promise<ListMessagesOutput> {
   const { filled, marks } = await mailboxesToVisit(core, request);
   if (filled.length > MOST_MAILBOXES) {
     throw tooCostly(`A list over all mailboxes visits at most ${MOST_MAILBOXES} of them; here are ${filled.length}.`);
   }
-  const isMarked = filled.every(({ key }) => marks.has(key));
-  const known = isMarked ? await stateEtag(request.pageQuestion, [...marks.values()]) : null;
-  if (known !== null && request.ifNoneMatch.has(known)) return { notModified: true, etag: known };
+  const read = (): Promise<Page> => readAllMailboxes(core, request, filled);
+  if (marks === null) return pageAsRead(request, await read());
+  const { pageQuestion: question, ifNoneMatch } = request;
+  return core.answers.serve({ question, marks, ifNoneMatch }, read);
+}
+
+async function readAllMailboxes(core: Core, request: ListRequest, filled: readonly MailboxRecord[]): Promise<Page> {
+  const order = orderOf(request.sort ?? "-receivedAt");
   const visits = await inParallel(filled, ({ key }) =>
-    visit(core, request, key, async (open): Promise<Visit> => {
-      const mark = openMark(open);
-      return { mark, strand: await strandOf(core, request, open, order, filled.length) };
-    }),
+    visit(core, request, key, (open) => strandOf(core, request, open, order, filled.length)),
   );
-  const strands = visits.flatMap((each) => (each ? [each.strand] : []));
-  for (const each of visits) if (each && !marks.has(each.strand.mailbox)) marks.set(each.strand.mailbox, each.mark);
-  const etag = await stateEtag(request.pageQuestion, [...marks.values()]);
+  const strands = visits.flatMap((strand) => strand ?? []);
   const merged = merge(strands, order, request.span);
   refuseStandstill(request, merged.items.length === 0 && merged.hasPrevious);
   const messages = await readAll(core, request, merged.items, strands);
@@ -43,31 +42,26 @@ export async function listAll(core: Core, request: ListRequest): Promise<ListAns
     const message = messages.get(mailbox)?.get(uid);
     return message ? [{ message, cursor }] : [];
   });
-  return { page: await packPage(request, { ...merged, items, end: merged.end ?? request.cursor }), etag };
+  return packPage(request, { ...merged, items, end: merged.end ?? request.cursor });
 }
 
-interface Visit {
-  mark: StateMark;
-  strand: Strand;
-}
-
-/** Mailboxes that may have messages, and the states of those whose counters came with the list. */
+/** Mailboxes that may have messages, and the marks of all where the counters that came with the list tell them. */
 async function mailboxesToVisit(
   core: Core,
   { account, call }: ListRequest,
-): Promise<{ filled: MailboxRecord[]; marks: Map<number, StateMark> }> {
+): Promise<{ filled: MailboxRecord[]; marks: string[] | null }> {
   return core.sessions.use({ account: account.id, lane: "interactive", call }, async (session) => {
     const counters = session.abilities.listStatus;
     const { listed, records } = await listAndLearn(core, { account, session, call, counters });
     const filled: MailboxRecord[] = [];
-    const marks = new Map<number, StateMark>();
+    const marks: StateMark[] = [];
     for (const mailbox of listed) {
       const record = records.get(mailbox.path);
       if (!record || !isSelectable(mailbox)) continue;
-      if (mailbox.status) marks.set(record.key, markOf(record.key, mailbox.status));
+      marks.push(mailbox.status && markOf(record.key, mailbox.status));
       if (mailbox.status?.messages !== 0) filled.push(record);
     }
-    return { filled, marks };
+    return { filled, marks: marks.every((mark) => mark !== null) ? marks : null };
   });
 }
 

@@ -1,6 +1,6 @@
-import { Failure } from "@postern/protocol";
+import { Failure, type ListMessagesOutput } from "@postern/protocol";
 import type { Core } from "../core.ts";
-import { type OpenMailbox, openMailbox } from "../open-mailbox.ts";
+import { type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import { readMessages } from "../rows/read-messages.ts";
 import type { SortedCursor } from "./cursor.ts";
 import { merge } from "./merge.ts";
@@ -8,21 +8,26 @@ import { newestFirst } from "./newest-first.ts";
 import { type Order, orderOf } from "./order.ts";
 import { ordered } from "./ordered.ts";
 import { makeQuery, newBudget, tooCostly } from "./query.ts";
-import { cursorExpired, type ListAnswer, type ListRequest, packPage, type PageParts } from "./request.ts";
-import { openMark, stateEtag } from "./states.ts";
+import { cursorExpired, type ListRequest, packPage, type Page, pageAsRead, type PageParts } from "./request.ts";
+import { markOf } from "./states.ts";
 import { readStrand, type Strand } from "./strand.ts";
 
 /** A page of one mailbox, in one visit to it. */
-export function listOne(core: Core, request: ListRequest, mailbox: number): Promise<ListAnswer> {
-  const { account, call } = request;
-  return openMailbox(core, { account, mailbox, lane: "interactive", call }, async (open): Promise<ListAnswer> => {
-    const etag = await stateEtag(request.pageQuestion, [openMark(open)]);
-    if (etag !== null && request.ifNoneMatch.has(etag)) return { notModified: true, etag };
-    const parts = request.sort
-      ? await sortedParts(core, request, open, orderOf(request.sort))
-      : await newestParts(core, request, open);
-    return { page: await packPage(request, parts), etag };
-  });
+export async function listOne(core: Core, request: ListRequest, mailbox: number): Promise<ListMessagesOutput> {
+  const { account, call, pageQuestion: question, ifNoneMatch } = request;
+  const proved = await prove(core, account, mailbox, call);
+  const mark = proved && markOf(proved.record.key, proved.proof);
+  const read = (): Promise<Page> =>
+    openMailbox(core, { account, mailbox, lane: "interactive", call, proved }, async (open) =>
+      packPage(
+        request,
+        request.sort
+          ? await sortedParts(core, request, open, orderOf(request.sort))
+          : await newestParts(core, request, open),
+      ),
+    );
+  if (mark === null) return pageAsRead(request, await read());
+  return core.answers.serve({ question, marks: [mark], ifNoneMatch }, read);
 }
 
 async function newestParts(core: Core, request: ListRequest, open: OpenMailbox): Promise<PageParts> {
