@@ -9,10 +9,13 @@ import {
 } from "@postern/service";
 import type { KeyRing } from "@postern/store";
 import * as z from "zod";
+import { isAllowance } from "./accounts/index.ts";
 
 /** The variables that say how mail is reached: the same in a worker of its own and in standalone. */
 export const mailVariables = {
-  ALLOWED_MAIL_HOSTS: commaList,
+  ALLOWED_MAIL_HOSTS: commaList.refine((entries) => entries.every(isAllowance), {
+    message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
+  }),
   ACCOUNTS_FILE: z.string().optional(),
 } as const;
 

@@ -1,3 +1,4 @@
+export { isAllowance } from "./address.ts";
 export { type Accounts, createAccounts } from "./accounts.ts";
 export { syncDeclared } from "./declared.ts";
 export { type Vetting, vetHost } from "./vet-host.ts";

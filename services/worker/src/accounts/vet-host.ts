@@ -1,5 +1,7 @@
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
 import { Failure } from "@postern/protocol";
-import { innermost, isPublic, isWithin } from "./address.ts";
+import { isPublic, isWithin, readAllowance } from "./address.ts";
 
 /** All addresses of a name. Rejects when there are none. */
 export type Resolve = (name: string) => Promise<string[]>;
@@ -16,26 +18,38 @@ export interface Vetting {
  * Throws `host-not-allowed`, or `upstream-unreachable` when the name is nobody's.
  */
 export async function vetHost(host: string, port: number, { allowed, resolve }: Vetting): Promise<string> {
-  const name = host
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
-  const addresses = innermost(name) ? [name] : await addressesOf(name, resolve);
-  const namesAllowed = allowed.some((entry) => isSameHost(entry, name, port));
+  const name = canonical(host);
+  const addresses = isIP(name) ? [name] : await addressesOf(name, resolve);
+  const exempt = allowed.flatMap((entry) => readAllowance(entry) ?? []).filter((entry) => isFor(entry.port, port));
+  const isNamed = exempt.some((entry) => canonical(entry.host) === name);
   const isAllowed = (address: string): boolean =>
-    namesAllowed || isPublic(address) || allowed.some((range) => isWithin(address, range));
+    isNamed || isPublic(address) || exempt.some((entry) => isWithin(address, entry.host));
   const [first] = addresses;
   if (first === undefined) throw unknownHost();
   if (addresses.every(isAllowed)) return first;
-  throw new Failure("host-not-allowed", { detail: "The mail host's address is not one of the public internet." });
+  throw notAllowed("The mail host's address is not one of the public internet.");
+}
+
+function isFor(allowed: number | null, port: number): boolean {
+  return allowed === null || allowed === port;
+}
+
+/** As the DNS has it (RFC 5890): digits and dots of other scripts become ours before anything is looked at. */
+function canonical(host: string): string {
+  const plain = /[^\0-\x7f]/.test(host) ? domainToASCII(host) : host;
+  return plain
+    .replace(/^\[([^[\]]*)\]$/, "$1")
+    .replace(/\.$/, "")
+    .toLowerCase();
 }
 
 async function addressesOf(name: string, resolve: Resolve): Promise<string[]> {
-  if (!isHostName(name))
-    throw new Failure("host-not-allowed", { detail: "The mail host is neither a name nor an address." });
+  if (!isHostName(name)) throw notAllowed("The mail host is neither a name nor an address.");
   try {
     return await resolve(name);
   } catch (error) {
+    // Some resolvers know no names for this machine; they mean it all the same (RFC 6761 section 6.3).
+    if (/(^|\.)localhost$/.test(name)) throw notAllowed("The mail host is this machine.");
     throw unknownHost(error);
   }
 }
@@ -52,9 +66,8 @@ function isHostName(name: string): boolean {
   );
 }
 
-function isSameHost(entry: string, name: string, port: number): boolean {
-  const known = entry.toLowerCase();
-  return known === name || known === `${name}:${port}` || known === `[${name}]:${port}`;
+function notAllowed(detail: string): Failure {
+  return new Failure("host-not-allowed", { detail });
 }
 
 function unknownHost(cause?: unknown): Failure {
