@@ -12,6 +12,7 @@ test("secrets do not reach a log line, however deep they lie", () => {
   const secret = "canary-71c2";
   const lines = logged((log) => {
     log.info({ password: secret, imap: { accessToken: secret }, request: { headers: { authorization: secret } } }, "x");
+    log.info({ list: [{ password: secret }], a: { b: { c: { d: { e: { f: { token: secret } } } } } } }, "x");
   });
   assert.doesNotMatch(lines, new RegExp(secret));
   assert.match(lines, /\[redacted\]/);

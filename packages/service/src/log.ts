@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
 /** Wherever one of these turns up in a log line, it is a secret or somebody's mail. */
-const secretKeys = [
+const secretKeys = new Set([
   "authorization",
   "cookie",
   "password",
@@ -16,20 +16,44 @@ const secretKeys = [
   "text",
   "html",
   "snippet",
-];
+]);
+const DEEPEST = 4;
 
-/** The paths of a secret at the line's top, and one and two levels down. */
-const redactedPaths = secretKeys.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
-
-/** JSON lines to standard output (or `destination`). Error objects lose what libraries hang on them beside message and stack. */
-export function createLogger(options: { level: string; service: string }, destination?: DestinationStream): Logger {
+/**
+ * JSON lines to standard output (or `destination`). Error objects lose what libraries hang on them beside message and stack.
+ *
+ * Pino's own redaction costs more than all the rest of a small request where paths have wildcards; looking at the keys of
+ * what is logged costs next to nothing.
+ */
+export function createLogger(
+  options: { level: string; service: string },
+  destination: DestinationStream = pino.destination({ sync: false }),
+): Logger {
   const settings = {
     level: options.level,
     base: { service: options.service },
-    redact: { paths: redactedPaths, censor: "[redacted]" },
+    formatters: { log: (line: Record<string, unknown>) => redacted(line) },
     serializers: { err: plainError },
   };
-  return destination ? pino(settings, destination) : pino(settings);
+  return pino(settings, destination);
+}
+
+/** The same, or a copy where a secret is in it. What lies deeper than lines are made is left out. */
+function redacted(of: Record<string, unknown>, depth = 0): Record<string, unknown> {
+  let copy: Record<string, unknown> | null = null;
+  for (const [key, value] of Object.entries(of)) {
+    const shown = secretKeys.has(key) ? "[redacted]" : isRecord(value) ? within(value, depth) : value;
+    if (shown !== value) copy = { ...(copy ?? of), [key]: shown };
+  }
+  return copy ?? of;
+}
+
+function within(value: Record<string, unknown>, depth: number): unknown {
+  return depth >= DEEPEST ? "[too deep]" : redacted(value, depth + 1);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !(value instanceof Error);
 }
 
 interface PlainError {

@@ -3,12 +3,12 @@ import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
 import { closeWhenAnswered, type Logger } from "@postern/service";
 import type { Store } from "@postern/store";
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Registry } from "prom-client";
 import { createAccess } from "./access/index.ts";
 import type { FaceConfig } from "./config.ts";
 import { registerGraphql } from "./graphql/index.ts";
-import { describeAnswers } from "./http/answers.ts";
+import { describeAnswer, describeAnswers } from "./http/answers.ts";
 import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/errors.ts";
 import { serveHealth } from "./http/health.ts";
 import { traceIdOf } from "./http/trace.ts";
@@ -37,7 +37,6 @@ const LIMITS = {
   /** Without any octet, either way. */
   connectionTimeout: 120_000,
   keepAliveTimeout: 72_000,
-  maxParamLength: 1_000,
 };
 
 /** Who gets what. */
@@ -47,27 +46,30 @@ export async function createGateway({ mail, store, face, adminToken, log, metric
   const app = fastify({
     ...LIMITS,
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: face.trustedProxies.length > 0 ? face.trustedProxies : false,
     genReqId: ({ headers }) => saneId(headers["x-request-id"]) ?? randomUUID(),
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     // Who still has a connection while this one drains is answered, and asked to connect elsewhere.
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => void sendFailure(request, reply, failureOf(error)),
+    frameworkErrors: (error, request, reply) => {
+      describeAnswer(request, reply);
+      void sendFailure(request, reply, failureOf(error));
+    },
     clientErrorHandler: answerUnreadable,
   });
   closeWhenAnswered(app.server);
-  app.addHttpMethod("QUERY", { hasBody: true });
+  app.addHttpMethod("QUERY", { hasBody: true, overrideExisting: true });
   handleErrors(app);
   describeAnswers(app);
   logRequests(app);
   if (face.corsOrigins.length > 0) await app.register(cors, corsFor(face.corsOrigins));
   serveHealth(app, { metrics, ping: store.ping, isDraining: () => draining });
-  await describeApi(app, face.publicUrl);
+  const document = describeApi(app, face.publicUrl);
   const access = createAccess({ tokens: store.tokens, audit: store.audit, adminToken });
   await app.register(restRoutes, { prefix: "/v1", mail, store, access, publicUrl: face.publicUrl });
   await registerGraphql(app, { mail, store, access, face });
-  await serveDocuments(app);
+  await serveDocuments(app, document);
   return {
     app,
     drain: async () => {

@@ -1,7 +1,7 @@
 import type { Mail } from "@postern/protocol";
 import { closeWhenAnswered } from "@postern/service";
 import { serveMail } from "@postern/wire";
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Registry } from "prom-client";
 
 export interface WorkerHttpOptions {
@@ -21,7 +21,7 @@ const REQUEST_TIMEOUT_MS = 120_000;
 export function workerHttp(options: WorkerHttpOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: REQUEST_TIMEOUT_MS,
     bodyLimit: 4 << 20,
     // Gateways hear of the withdrawal soon, but not at once: until then they are answered.
