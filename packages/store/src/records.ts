@@ -68,6 +68,12 @@ export const readToken = (text: string): TokenRecord => token.parse(JSON.parse(t
 export const hasExpired = (record: TokenRecord, now: number): boolean =>
   record.expiresAt !== null && record.expiresAt <= now;
 
+/** The token without an account it is bound to; null when it is bound to no other. */
+export function withoutAccount(record: TokenRecord, accountId: string): TokenRecord | null {
+  const accounts = record.accounts?.filter((id) => id !== accountId) ?? null;
+  return accounts?.length === 0 ? null : { ...record, accounts };
+}
+
 const mailboxBody = z.object({
   path: z.string(),
   uidValidity: z.number().nullable(),

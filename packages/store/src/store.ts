@@ -93,6 +93,11 @@ export interface TokenStore {
   /** Ascending by id, strictly after `after`. */
   list(query: { after?: string | undefined; limit: number }): Promise<TokenRecord[]>;
   remove(id: string): Promise<boolean>;
+  /**
+   * Takes an account out of every token that is bound to it, and removes those that are left with none: what is registered
+   * under its id later is another account.
+   */
+  forgetAccount(accountId: string): Promise<void>;
 }
 
 /** What is known for good of a mailbox: the key that its ids carry, and where it is now. */

@@ -53,4 +53,36 @@ export function tokensContract(pair: () => Pair): void {
       ids,
     );
   });
+
+  test("an account is taken out of the tokens bound to it, and those bound to it alone are removed", async () => {
+    const { one, other } = pair();
+    const bindings: Record<string, string[] | null> = {
+      tok_forget_alone: ["gone"],
+      tok_forget_both: ["gone", "stays"],
+      tok_forget_other: ["stays"],
+      tok_forget_none: [],
+      tok_forget_all: null,
+    };
+    for (const [id, accounts] of Object.entries(bindings)) await one.tokens.create(token(id, { accounts }));
+    await other.tokens.forgetAccount("gone");
+    const left = await one.tokens.list({ after: "tok_forget_", limit: 4 });
+    assert.deepEqual(
+      left.map(({ id, accounts }) => [id, accounts]),
+      [
+        ["tok_forget_all", null],
+        ["tok_forget_both", ["stays"]],
+        ["tok_forget_none", []],
+        ["tok_forget_other", ["stays"]],
+      ],
+    );
+    assert.equal(await one.tokens.get("tok_forget_alone"), null);
+  });
+
+  test("two accounts that are forgotten at once leave no token bound to either", async () => {
+    const { one, other } = pair();
+    const ids = Array.from({ length: 30 }, (_, index) => `tok_twice_${String(index).padStart(2, "0")}`);
+    for (const id of ids) await one.tokens.create(token(id, { accounts: ["first", "second", "third"] }));
+    await Promise.all([one.tokens.forgetAccount("first"), other.tokens.forgetAccount("second")]);
+    for (const id of ids) assert.deepEqual((await one.tokens.get(id))?.accounts, ["third"]);
+  });
 }

@@ -1,4 +1,4 @@
-import { hasExpired, readToken, writeToken } from "../records.ts";
+import { hasExpired, readToken, withoutAccount, writeToken } from "../records.ts";
 import type { TokenRecord, TokenStore } from "../store.ts";
 import { keys } from "./keys.ts";
 import { type Link, script } from "./link.ts";
@@ -29,6 +29,13 @@ const remove = script(`
   return removed
 `);
 
+/** Only while it is as it was read. */
+const replace = script(`
+  if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+  return 1
+`);
+
 const BATCH = 200;
 
 export function redisTokens(link: Link): TokenStore {
@@ -36,6 +43,20 @@ export function redisTokens(link: Link): TokenStore {
     const from = after === undefined ? "-" : `(${after}`;
     const range = ["ZRANGEBYLEX", keys.tokenIndex, from, "+", "LIMIT", "0", String(count)];
     return asTexts(await link.send(keys.tokenIndex, ...range));
+  };
+  const textOf = async (id: string): Promise<string | null> =>
+    asText(await link.send(keys.tokens, "HGET", keys.tokens, id));
+  const take = (id: string): Promise<unknown> => link.run(remove, all, [id, String(Date.now())]);
+
+  /** Others may take other accounts out of the same token: then it is read again. */
+  const unbind = async (id: string, accountId: string): Promise<void> => {
+    for (let text = await textOf(id); text !== null; text = await textOf(id)) {
+      const record = readToken(text);
+      if (!record.accounts?.includes(accountId)) return;
+      const left = withoutAccount(record, accountId);
+      if (!left) return void (await take(id));
+      if (asInteger(await link.run(replace, [keys.tokens], [id, text, writeToken(left)])) === 1) return;
+    }
   };
 
   return {
@@ -45,7 +66,7 @@ export function redisTokens(link: Link): TokenStore {
       if (asInteger(await link.run(create, all, args)) === 0) throw new RangeError("the token's id is taken");
     },
     get: async (id) => {
-      const text = asText(await link.send(keys.tokens, "HGET", keys.tokens, id));
+      const text = await textOf(id);
       return text === null ? null : unlessExpired(text);
     },
     list: async ({ after, limit }) => {
@@ -60,11 +81,22 @@ export function redisTokens(link: Link): TokenStore {
       }
       return found;
     },
-    remove: async (id) => asInteger(await link.run(remove, all, [id, String(Date.now())])) === 1,
+    remove: async (id) => asInteger(await take(id)) === 1,
+    forgetAccount: async (accountId) => {
+      for (let ids = await idsAfter(undefined, BATCH); ids.length > 0; ids = await idsAfter(ids.at(-1), BATCH)) {
+        const texts = asTextsOrNull(await link.send(keys.tokens, "HMGET", keys.tokens, ...ids));
+        const bound = ids.filter((_, place) => isBound(texts[place] ?? null, accountId));
+        for (const id of bound) await unbind(id, accountId);
+      }
+    },
   };
 }
 
 function unlessExpired(text: string): TokenRecord | null {
   const record = readToken(text);
   return hasExpired(record, Date.now()) ? null : record;
+}
+
+function isBound(text: string | null, accountId: string): boolean {
+  return text !== null && readToken(text).accounts?.includes(accountId) === true;
 }
