@@ -56,7 +56,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     onCommand: metrics.command,
   });
-  const declared = await followDeclared(options, sessions);
+  const declared = await followDeclared(options, accounts);
   const core = createMailCore({ sessions, accounts, mailboxes: store.mailboxes, cache: store.cache });
   return {
     mail: observeMail({ ...core, ...operationsOf(accounts) }, log, metrics),
@@ -95,7 +95,7 @@ function awaken(sessions: LiveSessions, account: string): void {
 /** Kubernetes changes a mounted file by turning a link in its folder: the folder is what tells. */
 async function followDeclared(
   { accountsFile, store, ring, log }: WorkerOptions,
-  sessions: LiveSessions,
+  accounts: Accounts,
 ): Promise<{ close(): void }> {
   if (accountsFile === undefined) return { close: () => undefined };
   let syncing = syncDeclared(accountsFile, store, ring);
@@ -105,7 +105,7 @@ async function followDeclared(
       .catch(() => [])
       .then(() => syncDeclared(accountsFile, store, ring))
       .then((touched) => {
-        for (const account of touched) sessions.forget(account);
+        for (const account of touched) accounts.forget(account);
         return touched;
       });
     syncing.catch((error: unknown) => log.error({ err: error }, "the accounts file was not taken over"));

@@ -11,6 +11,7 @@ import {
 import type { AccountRecord, KeyRing, Store } from "@postern/store";
 import type { AccountDirectory } from "../mail/ports.ts";
 import type { Reach } from "../sessions/index.ts";
+import { believeAccounts } from "./believed.ts";
 import { openCredentials, sealCredentials } from "./credentials.ts";
 import { credentialsOf, endpointOf, imapEndpointOf, patchedImap, shown } from "./records.ts";
 
@@ -35,19 +36,22 @@ export type AccountOperations = Pick<
 export interface Accounts extends AccountOperations, AccountDirectory {
   /** Throws `not-found` and `account-disabled`. */
   reach(account: string): Promise<Reach>;
+  /** It was changed by other means than these operations. */
+  forget(account: string): void;
 }
 
 /** Attempts at a write that others keep coming before. */
 const ATTEMPTS = 5;
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { store, ring, vet, verify, onChange, awaken } = options;
-
-  const recordOf = async (id: string): Promise<AccountRecord> => {
-    const record = await store.accounts.get(id);
-    if (!record) throw new Failure("not-found", { detail: "There is no such account." });
-    return record;
+  const { store, ring, vet, verify, awaken } = options;
+  const believed = believeAccounts((id) => store.accounts.get(id));
+  const onChange = (account: string): void => {
+    believed.forget(account);
+    options.onChange(account);
   };
+
+  const recordOf = async (id: string): Promise<AccountRecord> => found(await store.accounts.get(id));
 
   const reachOf = (record: AccountRecord): Reach => ({
     generation: record.generation,
@@ -90,11 +94,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   return {
     reach: async (id) => {
-      const record = await recordOf(id);
+      const record = found(await believed.get(id));
       if (record.disabled) throw new Failure("account-disabled");
       return reachOf(record);
     },
-    keyOf: async (id) => (await recordOf(id)).key,
+    keyOf: async (id) => found(await believed.get(id)).key,
+    forget: onChange,
     createAccount: async ({ account, verify: mustLogIn }, call) => {
       const record = await check(newRecord(ring, account, "api"), mustLogIn, call);
       if (!(await store.accounts.create(record))) throw new Failure("account-exists");
@@ -118,12 +123,21 @@ export function createAccounts(options: AccountsOptions): Accounts {
     deleteAccount: async ({ account }, call) => {
       refuseDeclared(await recordOf(account));
       onChange(account);
-      if (!(await store.accounts.remove(account)))
-        throw new Failure("not-found", { detail: "There is no such account." });
+      if (!(await store.accounts.remove(account))) throw noSuchAccount();
+      onChange(account);
       await note("account.deleted", account, call, null);
       return {};
     },
   };
+}
+
+function found(record: AccountRecord | null): AccountRecord {
+  if (!record) throw noSuchAccount();
+  return record;
+}
+
+function noSuchAccount(): Failure {
+  return new Failure("not-found", { detail: "There is no such account." });
 }
 
 export function newRecord(ring: KeyRing, input: AccountInput, source: AccountRecord["source"]): AccountRecord {

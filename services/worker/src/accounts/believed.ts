@@ -1,0 +1,35 @@
+import type { AccountRecord } from "@postern/store";
+
+/** An account is looked up once for many reads; what another process changed is seen this much later. */
+const BELIEVED_MS = 1_000;
+const MOST = 10_000;
+
+export interface BelievedAccounts {
+  get(id: string): Promise<AccountRecord | null>;
+  /** It was changed: what was looked up before says nothing any more. */
+  forget(id: string): void;
+}
+
+export function believeAccounts(
+  lookUp: (id: string) => Promise<AccountRecord | null>,
+  now: () => number = Date.now,
+): BelievedAccounts {
+  const believed = new Map<string, { record: Promise<AccountRecord | null>; until: number }>();
+  return {
+    get: (id) => {
+      const known = believed.get(id);
+      if (known && known.until > now()) return known.record;
+      if (believed.size >= MOST) believed.clear();
+      const record = lookUp(id);
+      const entry = { record, until: now() + BELIEVED_MS };
+      believed.set(id, entry);
+      // Neither an error nor an absence is worth believing.
+      const drop = (): void => {
+        if (believed.get(id) === entry) believed.delete(id);
+      };
+      record.then((found) => found ?? drop(), drop);
+      return record;
+    },
+    forget: (id) => believed.delete(id),
+  };
+}
