@@ -1,5 +1,4 @@
-import libmime from "libmime";
-import { decodeWords } from "../mail/content/index.ts";
+import { decodeParameters } from "../mail/content/index.ts";
 import { listOf, octetsOf, type Value } from "./response.ts";
 
 /** Of one part in all; more were made to keep somebody busy. */
@@ -22,19 +21,5 @@ export function readParameters(value: Value | undefined): Record<string, string>
     room -= text.length;
     raw.set(name, text);
   }
-  const joined = [...raw.keys()].some((name) => name.includes("*")) ? join(raw) : raw;
-  return Object.fromEntries([...joined].map(([name, text]) => [name, decodeWords(text)]));
-}
-
-/** libmime knows RFC 2231 from headers, so a header is written for it. */
-function join(raw: Map<string, string>): Map<string, string> {
-  const header = [...raw]
-    .filter(([name]) => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
-    .map(([name, text]) => `; ${name}="${text.replace(/["\\]/g, "\\$&")}"`)
-    .join("");
-  try {
-    return new Map(Object.entries(libmime.parseHeaderValue(`x${header}`).params));
-  } catch {
-    return raw;
-  }
+  return Object.fromEntries(decodeParameters(raw));
 }

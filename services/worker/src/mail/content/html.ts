@@ -1,7 +1,6 @@
 import sanitize from "sanitize-html";
+import { boundHtml } from "./bounds.ts";
 
-/** Longer ones are cut before any work is done on them. */
-const MAX_LENGTH = 1 << 20;
 const MAX_DEPTH = 256;
 
 const colour = [/^#[0-9a-f]{3,8}$/i, /^rgba?\([\d\s.,%]{1,40}\)$/i, /^[a-z]{3,20}$/i];
@@ -12,7 +11,11 @@ const insets = [
   /^(\d{1,4}(\.\d{1,3})?(px|pt|em|rem|ex|%)?|auto)(\s+(\d{1,4}(\.\d{1,3})?(px|pt|em|rem|ex|%)?|auto)){0,3}$/i,
 ];
 const word = [/^[a-z-]{1,30}$/i];
-const border = [/^[a-z0-9#.\s%(),-]{1,60}$/i];
+const border = [
+  /^([a-z0-9#.%-]{1,30}|rgba?\([\d\s.,%]{1,40}\))(\s+([a-z0-9#.%-]{1,30}|rgba?\([\d\s.,%]{1,40}\))){0,3}$/i,
+];
+/** Hidden is what many newsletters begin with, and what they have twice for wide and narrow screens. */
+const display = [/^(none|block|inline|inline-block|table|table-row|table-cell)$/i];
 
 /** What a text may look like, without ever leaving its place or asking the network for anything. */
 const styles: Record<string, RegExp[]> = {
@@ -27,9 +30,9 @@ const styles: Record<string, RegExp[]> = {
   "vertical-align": [...word, ...size],
   "line-height": size,
   "white-space": word,
+  display,
   width: size,
   "max-width": size,
-  height: size,
   margin: insets,
   "margin-top": size,
   "margin-right": size,
@@ -47,6 +50,10 @@ const styles: Record<string, RegExp[]> = {
   "border-left": border,
   "border-collapse": word,
 };
+
+/** Elsewhere what is higher than its box would be drawn over what follows; these grow with what is in them. */
+const heights = { height: size };
+
 const tags = [
   "a",
   "abbr",
@@ -133,6 +140,30 @@ const table = [
   "rowspan",
 ];
 
+const absolute = /^(https?:\/\/|mailto:|tel:)/i;
+const isColour = (text: string): boolean => colour.some((form) => form.test(text.trim()));
+
+/** Links lead to a whole address or nowhere; `src` is the message's own part or nothing. */
+const transformTags: NonNullable<sanitize.IOptions["transformTags"]> = {
+  a: (tagName, { href = "", ...rest }) => ({
+    tagName,
+    attribs: {
+      ...(absolute.test(href.trim()) && { href: href.trim() }),
+      ...rest,
+      rel: "noopener noreferrer nofollow",
+      target: "_blank",
+    },
+  }),
+  img: (tagName, { src = "", ...rest }) => ({
+    tagName,
+    attribs: { ...(/^cid:[^\s]{1,500}$/i.test(src) && { src }), ...rest },
+  }),
+  font: (tagName, { color = "", face = "", ...rest }) => ({
+    tagName,
+    attribs: { ...rest, ...(isColour(color) && { color }), ...(/^[\w\s,'-]{1,200}$/.test(face) && { face }) },
+  }),
+};
+
 const options: sanitize.IOptions = {
   allowedTags: tags,
   allowedAttributes: {
@@ -147,7 +178,7 @@ const options: sanitize.IOptions = {
     col: ["span", "width"],
     ol: ["start", "type"],
   },
-  allowedStyles: { "*": styles },
+  allowedStyles: { "*": styles, img: heights, table: heights, tr: heights, td: heights, th: heights },
   allowedSchemes: ["http", "https", "mailto", "tel"],
   // A picture may come out of the message itself and from nowhere else.
   allowedSchemesByTag: { img: ["cid"] },
@@ -171,38 +202,19 @@ const options: sanitize.IOptions = {
     "iframe",
   ],
   nestingLimit: MAX_DEPTH,
+  transformTags,
   // Relative addresses mean nothing in a mail; a picture without a source is what is left of a remote one.
   exclusiveFilter: ({ tag, attribs }) => tag === "img" && !attribs.src && !attribs.alt,
 };
 
 export interface SafeHtml {
   html: string;
-  /** Whether it was too long and has been cut. */
+  /** Whether it was too long or too deep and has been cut. */
   isCut: boolean;
 }
 
 /** HTML that can be shown: nothing in it runs, submits, covers the page or asks the network for anything by itself. */
 export function sanitizeHtml(html: string): SafeHtml {
-  const isCut = html.length > MAX_LENGTH;
-  const clean = sanitize(isCut ? html.slice(0, MAX_LENGTH) : html, { ...options, transformTags });
-  return { html: clean, isCut };
+  const bounded = boundHtml(html);
+  return { html: sanitize(bounded, options), isCut: bounded.length < html.length };
 }
-
-const absolute = /^(https?:\/\/|mailto:|tel:)/i;
-
-/** Links lead to a whole address or nowhere; `src` is the message's own part or nothing. */
-const transformTags: NonNullable<sanitize.IOptions["transformTags"]> = {
-  a: (tagName, { href, ...rest }) => ({
-    tagName,
-    attribs: {
-      ...rest,
-      ...(href !== undefined && absolute.test(href.trim()) && { href: href.trim() }),
-      rel: "noopener noreferrer nofollow",
-      target: "_blank",
-    },
-  }),
-  img: (tagName, { src, ...rest }) => ({
-    tagName,
-    attribs: { ...rest, ...(src !== undefined && /^cid:[^\s]{1,500}$/i.test(src) && { src }) },
-  }),
-};

@@ -1,7 +1,8 @@
 export { decodeHeaders, rawHeaders, referencesOf } from "./headers.ts";
 export { sanitizeHtml } from "./html.ts";
+export { decodeParameters } from "./parameters.ts";
 export { attachmentsOf, chooseBody, filenameOf, leavesOf, partsOf } from "./parts.ts";
 export { snippetOf } from "./snippet.ts";
-export { decodeText, textOfHtml } from "./text.ts";
+export { decodeText, htmlOfText, textOfHtml } from "./text.ts";
 export { decodePieces, encodingOf } from "./transfer.ts";
 export { decodeWords } from "./words.ts";

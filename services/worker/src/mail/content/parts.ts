@@ -11,7 +11,7 @@ export interface Leaf {
 interface Surroundings {
   /** Within multipart/related, but not as its root: it is what the root refers to. */
   related: boolean;
-  /** Within multipart/alternative: one of several forms of the same. */
+  /** Within multipart/alternative: one of several forms of the same. What is mixed in one of them is not. */
   alternative: boolean;
 }
 
@@ -27,7 +27,7 @@ function walk(structure: Structure, around: Surroundings): Leaf[] {
   return structure.children.flatMap((child) =>
     walk(child, {
       related: around.related || (root !== null && child !== root),
-      alternative: around.alternative || kind === "alternative",
+      alternative: kind === "alternative" || (around.alternative && kind !== "mixed"),
     }),
   );
 }
@@ -88,14 +88,35 @@ function describe(leaf: Structure): Omit<Attachment, "inline"> {
   };
 }
 
-/** The parts that make up the body: several texts one after another are all of it. */
+/** The parts that make up each form of the body: several one after another are all of it, plain ones among HTML too. */
 export interface Body {
   text: Structure[];
   html: Structure[];
 }
 
+/** As RFC 8621 section 4.1.4 has it: what has only one form is in both. */
 export function chooseBody(structure: Structure): Body {
-  const leaves = leavesOf(structure);
-  const of = (role: PartRole): Structure[] => leaves.filter((leaf) => leaf.role === role).map((leaf) => leaf.structure);
-  return { text: of("text"), html: of("html") };
+  const roles = new Map(leavesOf(structure).map((leaf) => [leaf.structure, leaf.role]));
+  return choose(structure, roles);
+}
+
+function choose(structure: Structure, roles: ReadonlyMap<Structure, PartRole>): Body {
+  const role = roles.get(structure);
+  if (role !== undefined) return role === "text" || role === "html" ? both([structure]) : both([]);
+  const bodies = structure.children.map((child) => choose(child, roles));
+  const text = bodies.filter((body) => hasType(body.text, "text/plain"));
+  const html = bodies.filter((body) => hasType(body.html, "text/html"));
+  const isAlternative = structure.type === "multipart/alternative";
+  return {
+    text: (isAlternative && text.length > 0 ? text : bodies).flatMap((body) => body.text),
+    html: (isAlternative && html.length > 0 ? html : bodies).flatMap((body) => body.html),
+  };
+}
+
+function both(parts: Structure[]): Body {
+  return { text: parts, html: parts };
+}
+
+function hasType(parts: readonly Structure[], type: string): boolean {
+  return parts.some((part) => part.type === type);
 }

@@ -1,20 +1,28 @@
 import { convert, type HtmlToTextOptions } from "html-to-text";
 import type { Structure } from "../../imap/session.ts";
+import { boundHtml } from "./bounds.ts";
 import { decodeCharset } from "./charset.ts";
 import { decodeTransfer } from "./transfer.ts";
 
 /** A text part's octets as text, with LF line ends. `octets` may be its beginning only. */
 export function decodeText(octets: Uint8Array, part: Structure): string {
   const decoded = decodeTransfer(octets, part.encoding);
-  const declared = part.parameters.charset ?? (part.type === "text/html" ? charsetInHtml(decoded) : null);
-  const text = decodeCharset(decoded, declared).replace(/\r\n?/g, "\n").replaceAll("\0", "");
+  const text = decodeCharset(decoded, charsetOf(part, decoded)).replace(/\r\n?/g, "\n").replaceAll("\0", "");
   return isFlowed(part) ? unflow(text, part.parameters.delsp?.toLowerCase() === "yes") : text;
 }
 
-/** `<meta charset>` counts where the header says nothing. */
+/** `<meta charset>` counts where the header says nothing, or what servers put in where it says nothing. */
+function charsetOf({ type, parameters }: Structure, octets: Uint8Array): string | null {
+  const { charset = "us-ascii" } = parameters;
+  if (type !== "text/html" || !/^(us-)?ascii$/i.test(charset.trim())) return charset;
+  return charsetInHtml(octets) ?? charset;
+}
+
+/** One that mark-up in ASCII cannot be read in is not meant. */
 function charsetInHtml(octets: Uint8Array): string | null {
   const start = Buffer.from(octets.subarray(0, 2_048)).toString("latin1");
-  return /<meta[^>]{0,200}?charset\s*=\s*["']?([\w:.-]{1,60})/i.exec(start)?.[1] ?? null;
+  const name = /<meta[^>]{0,200}?charset\s*=\s*["']?([\w:.-]{1,60})/i.exec(start)?.[1] ?? null;
+  return name === null || /^(utf-?(7|16|32)|ucs|unicode)/i.test(name) ? null : name;
 }
 
 function isFlowed({ type, parameters }: Structure): boolean {
@@ -48,7 +56,7 @@ function quoted(depth: number, text: string): string {
 
 const asText: HtmlToTextOptions = {
   wordwrap: false,
-  limits: { maxInputLength: 1 << 20, maxDepth: 60, maxChildNodes: 2_000, ellipsis: "…" },
+  limits: { maxDepth: 60, maxChildNodes: 2_000, ellipsis: "…" },
   selectors: [
     { selector: "img", format: "skip" },
     { selector: "a", options: { hideLinkHrefIfSameAsText: true, ignoreHref: true } },
@@ -59,5 +67,11 @@ const asText: HtmlToTextOptions = {
 
 /** For messages that come as HTML alone. */
 export function textOfHtml(html: string): string {
-  return convert(html, asText).trim();
+  return convert(boundHtml(html), asText).trim();
+}
+
+/** Plain text between HTML, as it is. */
+export function htmlOfText(text: string): string {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return `<div style="white-space:pre-wrap">${escaped}</div>`;
 }

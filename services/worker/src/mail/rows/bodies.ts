@@ -5,6 +5,7 @@ import {
   chooseBody,
   decodeHeaders,
   decodeText,
+  htmlOfText,
   rawHeaders,
   referencesOf,
   sanitizeHtml,
@@ -57,7 +58,7 @@ export async function readBodies(
     const octets = sections.get(uid);
     if (!plan || !octets) continue;
     bodies.set(uid, bodyOf(plan, octets, needs));
-    if (!plan.snippet) continue;
+    if (!plan.makesSnippet) continue;
     facts.set(uid, { ...known, snippet: snippetFrom(plan, octets) });
     snippets.push(uid);
   }
@@ -68,28 +69,60 @@ export async function readBodies(
 /** Which parts of a message are read. */
 interface Plan {
   text: Structure[];
+  /** Empty where there is no HTML. */
   html: Structure[];
-  snippet: boolean;
+  makesSnippet: boolean;
+  /** What the snippet is made of, if there is anything. */
+  snippet: Structure | null;
+  /** Parts that are left out altogether. */
+  isCut: { text: boolean; html: boolean };
   sections: SectionRequest[];
   limit: number;
 }
 
 function planOf({ structure, snippet }: Facts, needs: Needs, limit: number): Plan {
   const body = structure ? chooseBody(structure) : { text: [], html: [] };
+  const text = within(body.text, limit);
+  const html = body.html.some(({ type }) => type === "text/html") ? within(body.html, limit) : [];
   const makesSnippet = needs.snippet && snippet === undefined;
-  const isHtmlOnly = body.text.length === 0;
-  const readsHtml = needs.html || (needs.text && isHtmlOnly);
-  const plan: Plan = { ...body, snippet: makesSnippet, sections: [], limit };
+  const isCut = { text: text.length < body.text.length, html: html.length > 0 && html.length < body.html.length };
+  const plan: Plan = {
+    text,
+    html,
+    makesSnippet,
+    snippet: makesSnippet ? firstOf(text) : null,
+    isCut,
+    sections: [],
+    limit,
+  };
   if (needs.header === "whole") plan.sections.push({ section: HEADER, limit: HEADER_LIMIT });
   if (needs.header === "references") plan.sections.push({ section: REFERENCES, limit: HEADER_LIMIT });
-  const read = (parts: readonly Structure[], octets: number): void => {
-    for (const { part, size } of parts) plan.sections.push({ section: part, limit: octets, size });
-  };
-  if (needs.text) read(body.text, limit);
-  else if (makesSnippet) read(body.text.slice(0, 1), SNIPPET_TEXT_LIMIT);
-  if (readsHtml) read(body.html, limit);
-  else if (makesSnippet && isHtmlOnly) read(body.html.slice(0, 1), SNIPPET_HTML_LIMIT);
+  const read = new Set([...(needs.text ? text : []), ...(needs.html ? html : [])]);
+  for (const { part, size } of read) plan.sections.push({ section: part, limit, size });
+  if (plan.snippet && !read.has(plan.snippet)) {
+    const { part, size } = plan.snippet;
+    plan.sections.push({ section: part, limit: snippetLimit(plan.snippet), size });
+  }
   return plan;
+}
+
+/** As many parts as it takes to reach what one message gives. */
+function within(parts: readonly Structure[], limit: number): Structure[] {
+  let octets = 0;
+  return parts.filter(({ size }) => {
+    const fits = octets < limit;
+    octets += size;
+    return fits;
+  });
+}
+
+/** Some mail programs put a line end where a text would be. */
+function firstOf(parts: readonly Structure[]): Structure | null {
+  return parts.find(({ size }) => size > 4) ?? parts[0] ?? null;
+}
+
+function snippetLimit({ type }: Structure): number {
+  return type === "text/html" ? SNIPPET_HTML_LIMIT : SNIPPET_TEXT_LIMIT;
 }
 
 function bodyOf(plan: Plan, octets: Sections, needs: Needs): Body {
@@ -108,37 +141,39 @@ function bodyOf(plan: Plan, octets: Sections, needs: Needs): Body {
   };
 }
 
-function textOf({ text, html, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
-  const parts = text.length > 0 ? text : html;
-  if (parts.length === 0) return null;
-  if (parts.some(({ size }) => size > limit)) cut.add("text");
-  return parts.map((part) => decoded(part, octets)).join("\n");
+function textOf({ text, isCut, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
+  if (text.length === 0) return null;
+  if (isCut.text || text.some(({ size }) => size > limit)) cut.add("text");
+  return text.map((part) => shown(part, octets)).join("\n");
 }
 
 /** HTML is shown as text where there is nothing else. */
-function decoded(part: Structure, octets: Sections): string {
-  const text = decodeText(octets.get(part.part) ?? new Uint8Array(0), part);
+function shown(part: Structure, octets: Sections): string {
+  const text = decoded(part, octets);
   return part.type === "text/html" ? textOfHtml(text) : text;
 }
 
-function htmlOf({ html, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
+function decoded(part: Structure, octets: Sections): string {
+  return decodeText(octets.get(part.part) ?? new Uint8Array(0), part);
+}
+
+function htmlOf({ html, isCut, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
   if (html.length === 0) return null;
+  if (isCut.html || html.some(({ size }) => size > limit)) cut.add("html");
   return html
     .map((part) => {
-      const safe = sanitizeHtml(decodeText(octets.get(part.part) ?? new Uint8Array(0), part));
-      if (safe.isCut || part.size > limit) cut.add("html");
+      const text = decoded(part, octets);
+      if (part.type !== "text/html") return htmlOfText(text);
+      const safe = sanitizeHtml(text);
+      if (safe.isCut) cut.add("html");
       return safe.html;
     })
     .join("\n");
 }
 
 /** Of the same octets whatever else was read with them: it is kept. */
-function snippetFrom({ text, html }: Plan, octets: Sections): string | null {
-  const [part] = text.length > 0 ? text : html;
-  if (!part) return null;
-  const start = (octets.get(part.part) ?? new Uint8Array(0)).subarray(
-    0,
-    text.length > 0 ? SNIPPET_TEXT_LIMIT : SNIPPET_HTML_LIMIT,
-  );
-  return snippetOf(decoded(part, new Map([[part.part, start]])));
+function snippetFrom({ snippet }: Plan, octets: Sections): string | null {
+  if (!snippet) return null;
+  const start = (octets.get(snippet.part) ?? new Uint8Array(0)).subarray(0, snippetLimit(snippet));
+  return snippetOf(shown(snippet, new Map([[snippet.part, start]])));
 }
