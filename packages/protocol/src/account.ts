@@ -78,19 +78,29 @@ export const accountPatch = z.strictObject({
 });
 export type AccountPatch = z.infer<typeof accountPatch>;
 
-const shownEndpoint = { host: z.string(), port: z.int(), security, user: z.string() };
+const shownEndpoint = {
+  host: z.string().describe("Host name or IP address."),
+  port: z.int().describe("TCP port."),
+  security: security.describe("How the connection is secured."),
+  user: z.string().describe("The name to log in with."),
+};
 
 /** An account as it is shown: no secret, nor whether one is right. */
 export const account = z.object({
   id: accountId,
-  name: z.string().nullable(),
-  state: accountState,
+  name: z.string().nullable().describe("For people; null where none was given."),
+  state: accountState.describe("How the account's connections fare."),
   stateDetail: z.string().nullable().describe("Why, in the mail server's words where it gave any."),
   stateAt: z.iso.datetime().describe("Since when the account is in this state."),
   declared: z.boolean().describe("Declared in the operator's accounts file, and only to be changed there."),
-  imap: z.object({ ...shownEndpoint, authentication: z.enum(["password", "accessToken"]) }),
-  smtp: z.object({ ...shownEndpoint, user: z.string().nullable() }).nullable(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
+  imap: z
+    .object({ ...shownEndpoint, authentication: z.enum(["password", "accessToken"]).describe("Which secret is kept.") })
+    .describe("Where the mail is."),
+  smtp: z
+    .object({ ...shownEndpoint, user: z.string().nullable().describe("Null: the same as for IMAP.") })
+    .nullable()
+    .describe("For sending, which is to come."),
+  createdAt: z.iso.datetime().describe("When the account was registered."),
+  updatedAt: z.iso.datetime().describe("When it was last changed."),
 });
 export type Account = z.infer<typeof account>;

@@ -1,14 +1,19 @@
 import * as z from "zod";
 
-export const address = z.object({ name: z.string().nullable(), address: z.string().nullable() });
+export const address = z
+  .object({
+    name: z.string().nullable().describe("Decoded to Unicode; null where none is given."),
+    address: z.string().nullable().describe("`local@domain`; null where it cannot be read."),
+  })
+  .meta({ id: "Address", description: "A mail address." });
 export type Address = z.infer<typeof address>;
 
 export const attachment = z.object({
   part: z.string().describe("Part number (RFC 9051 section 6.4.5), as in `/parts/{part}`."),
-  filename: z.string().nullable(),
-  contentType: z.string(),
+  filename: z.string().nullable().describe("Decoded to Unicode."),
+  contentType: z.string().describe("Media type, without parameters."),
   size: z.int().describe("Encoded octets, as the server counts them."),
-  contentId: z.string().nullable(),
+  contentId: z.string().nullable().describe("Content-ID, by which HTML refers to it."),
   inline: z.boolean().describe("Meant to be shown inside the text, not beside it."),
 });
 export type Attachment = z.infer<typeof attachment>;
@@ -18,13 +23,16 @@ export const partRole = z.enum(["text", "html", "alternative", "inline", "attach
 export type PartRole = z.infer<typeof partRole>;
 
 export const messagePart = attachment.omit({ inline: true }).extend({
-  charset: z.string().nullable(),
+  charset: z.string().nullable().describe("As the message names it."),
   encoding: z.string().describe("Content-Transfer-Encoding in lower case."),
-  role: partRole,
+  role: partRole.describe("What the part is for."),
 });
 export type MessagePart = z.infer<typeof messagePart>;
 
-export const header = z.object({ name: z.string(), value: z.string() });
+export const header = z.object({
+  name: z.string().describe("As the message spells it."),
+  value: z.string().describe("Decoded to Unicode and unfolded."),
+});
 export type Header = z.infer<typeof header>;
 
 /** What an id rests on, and what it outlives. Only what holds is told. */
@@ -37,31 +45,31 @@ const addresses = z.array(address);
 
 /** Every field by its name: the one list that `fields`, REST, GraphQL and the core go by. */
 export const messageFields = {
-  id: z.string(),
-  mailboxId: z.string(),
+  id: z.string().describe("Names this message for good."),
+  mailboxId: z.string().describe("The mailbox that it is in."),
   messageId: z.string().nullable().describe("Message-ID with its angle brackets."),
-  subject: z.string().nullable(),
-  from: addresses,
-  to: addresses,
-  cc: addresses,
-  bcc: addresses,
-  replyTo: addresses,
+  subject: z.string().nullable().describe("Decoded to Unicode."),
+  from: addresses.describe("From."),
+  to: addresses.describe("To."),
+  cc: addresses.describe("Cc."),
+  bcc: addresses.describe("Bcc, where it was kept."),
+  replyTo: addresses.describe("Reply-To."),
   sentAt: time.describe("The Date header."),
   receivedAt: time.describe("INTERNALDATE."),
   size: z.int().describe("Octets of the whole message."),
   flags: z.array(z.string()).describe("As IMAP spells them: `\\Seen`, `$Forwarded`."),
-  modseq: z.string().nullable(),
+  modseq: z.string().nullable().describe("A decimal number of up to 63 bits; null without CONDSTORE."),
   snippet: z.string().nullable().describe("The text's beginning, for a list. At most 200 characters."),
-  hasAttachments: z.boolean(),
-  attachments: z.array(attachment),
-  identity,
-  etag: z.string(),
-  text: z.string().nullable(),
+  hasAttachments: z.boolean().describe("Whether there is an attachment that is not inline."),
+  attachments: z.array(attachment).describe("What is not the text, inline images among it."),
+  identity: identity.describe("What the id rests on."),
+  etag: z.string().describe("Changes with the flags and the mailbox; what `If-Match` takes."),
+  text: z.string().nullable().describe("The plain text, made from the HTML where there is no other."),
   html: z.string().nullable().describe("Sanitized."),
   headers: z.array(header).describe("Decoded to Unicode, unfolded, in their order."),
   rawHeaders: z.string().describe("The header section's octets, each as one character (ISO 8859-1)."),
-  references: z.array(z.string()),
-  inReplyTo: z.string().nullable(),
+  references: z.array(z.string()).describe("References: message ids with their angle brackets."),
+  inReplyTo: z.string().nullable().describe("In-Reply-To as it stands."),
   parts: z.array(messagePart).describe("Every leaf part, in order."),
   truncated: z.array(z.string()).describe("Names of fields that were cut because they are beyond the limits."),
 } as const;

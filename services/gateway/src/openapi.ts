@@ -1,43 +1,126 @@
 import { createRequire } from "node:module";
-import swagger from "@fastify/swagger";
 import reference from "@scalar/fastify-api-reference";
-import type { FastifyInstance } from "fastify";
-import { createJsonSchemaTransform } from "fastify-type-provider-zod";
+import type { FastifyInstance, FastifySchema, RouteOptions } from "fastify";
+import * as z from "zod";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiParameters,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiObject,
+} from "zod-openapi";
+import { type Failing, problemResponses } from "./rest/problem-responses.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
-/** The document of the routes that are registered after this, at `/openapi.json`, and a reference of it at `/docs`. */
-export async function describeApi(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "Postern",
-        version,
-        description: "Any IMAP mailbox over HTTP. Every error is a problem document (RFC 9457) with a stable `code`.",
-        license: { name: "MIT", identifier: "MIT" },
-        contact: { name: "Whoever runs this Postern", url: publicUrl ?? "http://127.0.0.1:8025" },
-      },
-      servers: [{ url: publicUrl ?? "/" }],
-      tags: [
-        { name: "accounts", description: "Mail accounts and their state." },
-        { name: "tokens", description: "Who may do what." },
-        { name: "mailboxes", description: "Mailboxes and quota." },
-        { name: "messages", description: "Lists, search, messages, and their octets." },
-      ],
-      components: {
-        securitySchemes: {
-          token: { type: "http", scheme: "bearer", description: "The admin token, or one made by `POST /v1/tokens`." },
-        },
-      },
-      security: [{ token: [] }],
-    },
-    transform: createJsonSchemaTransform({ zodToJsonConfig: { target: "draft-2020-12" } }),
+type Responses = Record<string, ZodOpenApiResponseObject>;
+type Problems = (failing: Failing) => Responses;
+type Method = "get" | "head" | "post" | "put" | "patch" | "delete";
+const methods: readonly string[] = ["get", "head", "post", "put", "patch", "delete"] satisfies Method[];
+
+/** Reads the routes that are registered after this; gives what makes their document once they all are. */
+export function describeApi(app: FastifyInstance, publicUrl: string | undefined): () => string {
+  const problems = problemResponses();
+  const paths: ZodOpenApiPathsObject = {};
+  app.addHook("onRoute", ({ url, method, schema }: RouteOptions) => {
+    const { operationId } = schema ?? {};
+    if (schema === undefined || operationId === undefined) return;
+    const path = url.replace(/:(\w+)/g, "{$1}");
+    for (const name of [method]
+      .flat()
+      .map((each) => each.toLowerCase())
+      .filter(isMethod))
+      paths[path] = { ...paths[path], [name]: operation(name, operationId, schema, problems) };
   });
+  let document: string | null = null;
+  return () => (document ??= JSON.stringify(createDocument({ ...head(publicUrl), paths }, { override: plain })));
 }
 
-export async function serveDocuments(app: FastifyInstance): Promise<void> {
-  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+const isMethod = (name: string): name is Method => methods.includes(name);
+
+function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Postern",
+      version,
+      description: "Any IMAP mailbox over HTTP. Every error is a problem document (RFC 9457) with a stable `code`.",
+      license: { name: "MIT", identifier: "MIT" },
+      contact: { name: "Whoever runs this Postern", url: publicUrl ?? "http://127.0.0.1:8025" },
+    },
+    servers: [{ url: publicUrl ?? "/" }],
+    tags: [
+      { name: "accounts", description: "Mail accounts and their state." },
+      { name: "mailboxes", description: "Mailboxes and quota." },
+      { name: "messages", description: "Lists, search, messages, and their octets." },
+      { name: "tokens", description: "Who may do what." },
+    ],
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "The admin token, or one made by `POST /v1/tokens`." },
+      },
+    },
+    security: [{ token: [] }],
+  };
+}
+
+function operation(
+  method: Method,
+  operationId: string,
+  schema: FastifySchema,
+  problems: Problems,
+): ZodOpenApiOperationObject {
+  const { summary = "", description = "", tags = [], failures = [] } = schema;
+  const own = schema.response as Responses;
+  const isJson = !Object.values(own).some(({ content }) => content && !("application/json" in content));
+  const responses = { ...own, ...problems({ method: method.toUpperCase(), isJson, failures }) };
+  const common = { tags, requestParams: parameters(schema) };
+  if (method === "head") {
+    return {
+      ...common,
+      operationId: `${operationId}Head`,
+      summary: `${summary}: the header alone`,
+      description: `As GET answers, without the content, and always of the whole. ${description}`,
+      responses: headResponses(responses),
+    };
+  }
+  return { ...common, operationId, summary, description, ...requestBody(schema), responses };
+}
+
+function parameters({ params, querystring, fields }: FastifySchema): ZodOpenApiParameters {
+  return {
+    ...(params instanceof z.ZodObject && { path: params }),
+    ...(querystring instanceof z.ZodObject && { query: querystring }),
+    ...(fields && { header: fields }),
+  };
+}
+
+function requestBody({ body, example }: FastifySchema): Pick<ZodOpenApiOperationObject, "requestBody"> {
+  if (!(body instanceof z.ZodType)) return {};
+  const content = { "application/json": { schema: body, ...(example !== undefined && { example }) } };
+  return { requestBody: { required: true, content } };
+}
+
+/** Ranges are for GET alone (RFC 9110 section 14.2). */
+function headResponses(responses: Responses): Responses {
+  const kept = Object.entries(responses).filter(([status]) => status !== "206" && status !== "416");
+  return Object.fromEntries(
+    kept.map(([status, { description = "", headers }]) => [status, { description, ...(headers && { headers }) }]),
+  );
+}
+
+/** Formats say what zod's patterns for them say, and a number that is merely safe has no bound to tell of. */
+function plain({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
+  if (jsonSchema.format === "date-time" || jsonSchema.format === "date") delete jsonSchema.pattern;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+}
+
+export async function serveDocuments(app: FastifyInstance, document: () => string): Promise<void> {
+  app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) =>
+    reply.type("application/json; charset=utf-8").send(document()),
+  );
   await app.register(reference, {
     routePrefix: "/docs",
     configuration: {

@@ -2,16 +2,27 @@ import { account, accountInput, accountPatch, Failure } from "@postern/protocol"
 import * as z from "zod";
 import { canSee, requireScope } from "../access/index.ts";
 import { callFor } from "../http/calls.ts";
-import { accountParams, enterAccount, identityOf, problems, type RestOptions, type Scoped } from "./routes.ts";
+import { exampleAccount, exampleAccountInput } from "./examples.ts";
+import { ofAccounts, ofMail } from "./problem-responses.ts";
+import { json, location, nothing } from "./responses.ts";
+import { accountParams, enterAccount, identityOf, limit, nextCursor, type RestOptions, type Scoped } from "./routes.ts";
+import { documentedAs } from "./schema.ts";
 
 const verify = z.object({
   verify: z
     .enum(["true", "false"])
     .default("false")
-    .describe("Log in first; a refused login is 422 and nothing is kept."),
+    .meta({
+      description: "Log in first; a refused login is 422 and nothing is kept.",
+      override: documentedAs({ type: "boolean", default: false }),
+    }),
 });
+const shown = account.meta({ id: "Account", description: "A mail account. Its secrets never come back." });
+const accountPage = z.object({ items: z.array(shown), nextCursor });
+/** With `verify`, the mail server is asked in any way it may answer. */
+const verifying = [...ofMail, "login-refused" as const];
 const page = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit,
   cursor: z.string().max(63).optional().describe("`nextCursor` of the page before."),
 });
 
@@ -26,7 +37,9 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
       tags: ["accounts"],
       querystring: verify,
       body: accountInput,
-      response: { 201: account.describe("The account. Its secrets never come back."), ...problems },
+      example: exampleAccountInput,
+      response: { 201: json("The account.", shown, exampleAccount, location) },
+      failures: [...verifying, "account-exists"],
     },
     handler: async (request, reply) => {
       const identity = identityOf(request);
@@ -49,9 +62,9 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
       tags: ["accounts"],
       querystring: page,
       response: {
-        200: z.object({ items: z.array(account), nextCursor: z.string().nullable() }).describe("A page."),
-        ...problems,
+        200: json("A page of accounts.", accountPage, { items: [exampleAccount], nextCursor: null }),
       },
+      failures: ["upstream-timeout"],
     },
     handler: async (request, reply) => {
       const identity = identityOf(request);
@@ -72,7 +85,8 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
       description: "With the state its connections are in now.",
       tags: ["accounts"],
       params: accountParams,
-      response: { 200: account.describe("The account."), ...problems },
+      response: { 200: json("The account.", shown, exampleAccount) },
+      failures: ofAccounts,
     },
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "read", "manage");
@@ -91,7 +105,9 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
       params: accountParams,
       querystring: verify,
       body: accountPatch,
-      response: { 200: account.describe("The account as it is now."), ...problems },
+      example: { name: "Ada at home" },
+      response: { 200: json("The account as it is now.", shown, exampleAccount) },
+      failures: [...verifying, "account-declared"],
     },
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "manage");
@@ -109,7 +125,8 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
       description: "Erases everything that Postern keeps of it. The mail on its server is left as it is.",
       tags: ["accounts"],
       params: accountParams,
-      response: { 204: z.null().describe("Deleted."), ...problems },
+      response: { 204: nothing("Deleted.") },
+      failures: ["account-declared", ...ofAccounts],
     },
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "manage");

@@ -1,10 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageRoutes } from "./messages.ts";
-import type { RestOptions } from "./routes.ts";
+import type { RestOptions, ZodTypes } from "./routes.ts";
 import { useZod } from "./schema.ts";
 import { streamRoutes } from "./streams.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -17,11 +16,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.addHook("onRequest", async (request) => {
     request.identity = await options.access.authenticate(request.headers.authorization);
   });
-  const scoped = app.withTypeProvider<ZodTypeProvider>();
+  const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
   await app.register(async (json) => {
     json.addHook("onRequest", demandJsonReader);
-    const typed = json.withTypeProvider<ZodTypeProvider>();
+    const typed = json.withTypeProvider<ZodTypes>();
     for (const routes of [tokenRoutes, accountRoutes, mailboxRoutes, messageRoutes]) routes(typed, options);
   });
 }

@@ -1,4 +1,5 @@
 import {
+  allMessageFields,
   filterKeys,
   type FlatFilter,
   type MessageField,
@@ -7,8 +8,16 @@ import {
   messageSort,
 } from "@postern/protocol";
 import * as z from "zod";
+import { limit } from "./routes.ts";
+import { documentedAs } from "./schema.ts";
 
-const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+/** A boolean of the document, for what is text in a query. */
+const flag = (description: string) =>
+  z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional()
+    .meta({ description, override: documentedAs({ type: "boolean" }) });
 const octets = z.coerce.number().int().min(0).max(0xffffffff);
 
 const isKnown = (name: string): name is MessageField => messageField.safeParse(name).success;
@@ -24,14 +33,19 @@ export const fieldList = z
       context.addIssue({ code: "custom", message: `${name === "" ? "an empty name" : name} is no field of a message` });
     return [...new Set(names.filter(isKnown))];
   })
-  .describe("Comma-separated names of the fields to give; others are absent. `id` is always there.");
+  .optional()
+  .meta({
+    description: "Comma-separated names of the fields to give; others are absent. `id` is always there.",
+    param: { style: "form", explode: false },
+    override: documentedAs({ type: "array", items: { type: "string", enum: allMessageFields } }),
+  });
 
 const listing = {
   mailbox: mailboxRef.optional().describe("A mailbox id or a role; absent: all mailboxes that can be selected."),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit,
   cursor: z.string().max(8192).optional().describe("`nextCursor` of the page before."),
   sort: messageSort.optional().describe("Absent: newest arrival first."),
-  fields: fieldList.optional(),
+  fields: fieldList,
 };
 
 /** The query of a list: how to list, and a flat filter. */
@@ -40,11 +54,12 @@ export const listQuery = z.strictObject({
   ...filterKeys,
   larger: octets.optional().describe("More octets than this."),
   smaller: octets.optional().describe("Fewer octets than this."),
-  seen: flag.optional(),
-  flagged: flag.optional(),
-  answered: flag.optional(),
-  draft: flag.optional(),
-  hasAttachment: flag.optional(),
+  header: filterKeys.header.meta({ param: { style: "deepObject", explode: true } }),
+  seen: flag("Has been read."),
+  flagged: flag("Is flagged."),
+  answered: flag("Has been answered."),
+  draft: flag("Is a draft."),
+  hasAttachment: flag("Has an attachment."),
 });
 
 /** The filter in a list's query; undefined where there is none. */

@@ -15,24 +15,36 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { etagsIn } from "./etags.ts";
 import { fieldList, filterIn, listQuery } from "./message-queries.ts";
+import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
+import { sendPage } from "./pages.ts";
 import { problemOf } from "./problem.ts";
+import { ofMail, problem } from "./problem-responses.ts";
+import { asOf, json, link, listAnswer, messageAnswer, nothing } from "./responses.ts";
 import {
   accountParams,
   enterAccount,
+  ifNoneMatch,
   linkTo,
   messageParams,
-  problems,
+  nextCursor,
   type RestOptions,
   type Scoped,
 } from "./routes.ts";
 
-const page = z
-  .object({
-    items: z.array(message),
-    nextCursor: z.string().nullable().describe("For the next page; null on the last."),
-    total: z.int().nullable().describe("Of all pages; null where counting would cost more than the page."),
-  })
-  .describe("A page of messages.");
+const shown = message.meta({
+  id: "Message",
+  description: "A message. Fields that were not asked for are absent; values that do not exist are null.",
+});
+const page = z.object({
+  items: z.array(shown),
+  nextCursor,
+  total: z.int().nullable().describe("Of all pages; null where counting would cost more than the page."),
+});
+const inPlace = z.object({ id: z.string(), problem }).describe("Stands for a message that cannot be given.");
+const many = z.object({ items: z.array(z.union([shown, inPlace])) });
+const fields = z.object({ "If-None-Match": ifNoneMatch });
+const notModified = nothing("Nothing has changed.", listAnswer);
+const listFailures = [...ofMail, "cursor-mismatch" as const, "cursor-expired" as const, "query-too-costly" as const];
 
 const searchBody = z.strictObject({
   filter: messageFilter.optional(),
@@ -58,8 +70,10 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       .header("cache-control", "private, no-cache")
       .header("vary", "authorization");
     if (answer.notModified) return reply.code(304).send();
-    const { items, nextCursor, total } = answer;
-    return { items, nextCursor, total };
+    const { nextCursor } = answer;
+    if (request.method === "GET" && nextCursor !== null)
+      void reply.header("link", `<${linkTo(request, publicUrl, { cursor: nextCursor })}>; rel="next"`);
+    return sendPage(reply, answer);
   };
 
   app.route({
@@ -72,13 +86,15 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       tags: ["messages"],
       params: accountParams,
       querystring: listQuery,
-      response: { 200: page, 304: z.null().describe("Nothing has changed."), ...problems },
+      fields,
+      response: { 200: json("A page of messages.", page, examplePage, { ...listAnswer, ...link }), 304: notModified },
+      failures: listFailures,
     },
     handler: async (request, reply) => {
       const { mailbox, limit, cursor, sort, fields } = request.query;
       const filter = filterIn(request.query);
       const { account } = request.params;
-      const answer = await list(request, reply, {
+      return list(request, reply, {
         account,
         mailbox,
         filter,
@@ -87,10 +103,6 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
         cursor,
         fields: withId(fields ?? listFields),
       });
-      if ("nextCursor" in answer && answer.nextCursor !== null) {
-        void reply.header("link", `<${linkTo(request, publicUrl, { cursor: answer.nextCursor })}>; rel="next"`);
-      }
-      return answer;
     },
   });
 
@@ -98,7 +110,10 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
     tags: ["messages"],
     params: accountParams,
     body: searchBody,
-    response: { 200: page, 304: z.null().describe("Nothing has changed."), ...problems },
+    example: { mailbox: "inbox", filter: { or: [{ from: "grace@example.com" }, { subject: "lunch" }] }, limit: 10 },
+    fields,
+    response: { 200: json("A page of messages.", page, examplePage, listAnswer), 304: notModified },
+    failures: listFailures,
   };
 
   const search = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -122,7 +137,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
   app.route({
     method: "QUERY",
     url: "/accounts/:account/messages",
-    schema: { ...searchSchema, hide: true },
+    schema: searchSchema,
     handler: search,
   });
 
@@ -136,12 +151,9 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       tags: ["messages"],
       params: accountParams,
       body: getBody,
-      response: {
-        200: z
-          .object({ items: z.array(z.union([message, z.object({ id: z.string(), problem: z.unknown() })])) })
-          .describe("The messages."),
-        ...problems,
-      },
+      example: { ids: [exampleMessage.id], fields: ["subject", "text"] },
+      response: { 200: json("The messages.", many, { items: [exampleListed] }, asOf) },
+      failures: ofMail,
     },
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "read");
@@ -172,8 +184,13 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
         "With its text, sanitized HTML and headers unless `fields` says otherwise. Nothing that reads ever sets a flag.",
       tags: ["messages"],
       params: messageParams,
-      querystring: z.strictObject({ fields: fieldList.optional() }),
-      response: { 200: message.describe("The message."), 304: z.null().describe("Nothing has changed."), ...problems },
+      querystring: z.strictObject({ fields: fieldList }),
+      fields,
+      response: {
+        200: json("The message.", shown, exampleMessage, messageAnswer),
+        304: nothing("Nothing has changed.", messageAnswer),
+      },
+      failures: [...ofMail, "message-gone"],
     },
     handler: async (request, reply) => {
       const { account, message: id } = request.params;

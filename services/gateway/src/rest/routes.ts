@@ -1,11 +1,40 @@
-import type { Call, Mail, Scope } from "@postern/protocol";
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from "fastify";
-import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Call, FailureCode, Mail, Scope } from "@postern/protocol";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyTypeProvider,
+  RawServerDefault,
+} from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Store } from "@postern/store";
 import * as z from "zod";
 import { type Access, type Identity, requireAccount, requireScope } from "../access/index.ts";
 import { callFor } from "../http/calls.ts";
+
+declare module "fastify" {
+  /** What the OpenAPI document says of a route, beside what is validated. A route without `operationId` is not in it. */
+  interface FastifySchema {
+    operationId?: string;
+    summary?: string;
+    description?: string;
+    tags?: string[];
+    hide?: boolean;
+    /** Request fields that decide how the answer comes. */
+    fields?: z.ZodObject;
+    /** A body as it may be sent. */
+    example?: unknown;
+    /** What may go wrong beside what may anywhere. */
+    failures?: readonly FailureCode[];
+  }
+}
+
+/** Types for handlers from the zod schemas of their routes. */
+export interface ZodTypes extends FastifyTypeProvider {
+  validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
+  serializer: this["schema"] extends z.ZodType ? z.output<this["schema"]> : null;
+}
 
 /** What the routes are given. */
 export interface RestOptions {
@@ -15,13 +44,7 @@ export interface RestOptions {
   publicUrl: string | undefined;
 }
 
-export type Scoped = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type Scoped = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypes>;
 
 /** The identity of whom the request was let in for. */
 export function identityOf(request: FastifyRequest): Identity {
@@ -41,25 +64,12 @@ export function enter(request: FastifyRequest, reply: FastifyReply, ...anyOf: Sc
   return callFor(request, reply);
 }
 
-const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().optional(),
-    instance: z.string(),
-    code: z.string(),
-    retryable: z.boolean(),
-    outcome: z.enum(["none", "done", "unknown"]).optional(),
-    upstream: z.object({ status: z.string().nullable(), code: z.string().nullable(), text: z.string() }).optional(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    current: z.unknown().optional(),
-  })
-  .describe("What went wrong (RFC 9457); docs/failures.md has every code.")
-  .meta({ id: "Problem" });
+export const ifNoneMatch = z.string().optional().describe("ETags that the client holds; a hit is answered with 304.");
 
-/** The answers that any route may give beside its own. */
-export const problems = { "4xx": problem, "5xx": problem } as const;
+export const nextCursor = z.string().nullable().describe("For the next page; null on the last.");
+
+/** How many items a page has. */
+export const limit = z.coerce.number().int().min(1).max(200).default(50).describe("How many items a page has at most.");
 
 export const accountParams = z.object({ account: z.string().max(63).describe("The account's id.") });
 export const messageParams = accountParams.extend({ message: z.string().max(200).describe("The message's id.") });

@@ -16,6 +16,14 @@ const validate: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   };
 };
 
+/** For what a request writes as text and the document calls by what it means. */
+export function documentedAs(shape: Record<string, unknown>) {
+  return ({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void => {
+    for (const keyword of Object.keys(jsonSchema)) if (keyword !== "description") delete jsonSchema[keyword];
+    Object.assign(jsonSchema, shape);
+  };
+}
+
 /** `header[List-Id]=x` is `{header: {"List-Id": "x"}}`. */
 function nested(query: unknown): unknown {
   const flat: Record<string, unknown> = {};

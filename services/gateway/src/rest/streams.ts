@@ -5,7 +5,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { etagsIn } from "./etags.ts";
 import { rangeIn } from "./ranges.ts";
-import { enterAccount, messageParams, problems, type RestOptions, type Scoped } from "./routes.ts";
+import { ofMail } from "./problem-responses.ts";
+import { nothing, octets, octetsAnswer, rangeAnswer } from "./responses.ts";
+import { enterAccount, ifNoneMatch, messageParams, type RestOptions, type Scoped } from "./routes.ts";
 
 /** What a browser would run in this origin if it were shown. */
 const active = /^(text\/html|application\/xhtml\+xml|image\/svg\+xml|(text|application)\/(\w+\+)?xml|.*\+xml)(;|$)/i;
@@ -14,14 +16,20 @@ const partParams = messageParams.extend({
   part: z.string().max(200).describe("The part's number, as in `attachments`."),
 });
 
-export function streamRoutes(app: Scoped, { mail }: RestOptions): void {
-  const octets = (contentType: string, description: string) => ({
-    200: { description, content: { [contentType]: { schema: z.string() } } },
-    206: { description: "The range that was asked for.", content: { [contentType]: { schema: z.string() } } },
-    304: z.null().describe("Nothing has changed: it never does."),
-    ...problems,
-  });
+const fields = z.object({
+  "If-None-Match": ifNoneMatch,
+  Range: z.string().optional().describe("One range of octets (RFC 9110 section 14); several are answered with all."),
+  "If-Range": z.string().optional().describe("An ETag or date; where it no longer fits, all is answered."),
+});
 
+const responses = (contentType: string, description: string) => ({
+  200: octets(description, contentType, octetsAnswer),
+  206: octets("The range that was asked for.", contentType, rangeAnswer),
+  304: nothing("Nothing has changed: it never does.", octetsAnswer),
+});
+const failures = [...ofMail, "message-gone" as const, "range-not-satisfiable" as const];
+
+export function streamRoutes(app: Scoped, { mail }: RestOptions): void {
   app.route({
     method: ["GET", "HEAD"],
     url: "/accounts/:account/messages/:message/raw",
@@ -31,7 +39,9 @@ export function streamRoutes(app: Scoped, { mail }: RestOptions): void {
       description: "As they are on the server, streamed.",
       tags: ["messages"],
       params: messageParams,
-      response: octets("message/rfc822", "The message."),
+      fields,
+      response: responses("message/rfc822", "The message."),
+      failures,
     },
     handler: async (request, reply) => {
       const { account, message } = request.params;
@@ -50,7 +60,9 @@ export function streamRoutes(app: Scoped, { mail }: RestOptions): void {
         "With its transfer encoding undone and nothing else, streamed. HTML, SVG and XML come as a download.",
       tags: ["messages"],
       params: partParams,
-      response: octets("application/octet-stream", "The part."),
+      fields,
+      response: responses("*/*", "The part, in its own media type."),
+      failures,
     },
     handler: async (request, reply) => {
       const { account, message, part } = request.params;
@@ -63,9 +75,10 @@ export function streamRoutes(app: Scoped, { mail }: RestOptions): void {
 type Read = (range: ByteRange | undefined) => Promise<ByteStream>;
 
 async function sendStream(request: FastifyRequest, reply: FastifyReply, call: Call, read: Read): Promise<FastifyReply> {
-  const range = request.headers["if-range"] === undefined ? rangeIn(request.headers.range) : null;
+  // Ranges are for GET alone (RFC 9110 section 14.2).
+  const wanted = request.method === "GET" ? rangeIn(request.headers.range) : null;
+  const range = request.headers["if-range"] === undefined ? wanted : null;
   let stream = await read(range ?? undefined);
-  const wanted = rangeIn(request.headers.range);
   if (range === null && wanted && isSame(String(request.headers["if-range"]), stream.head)) {
     await abandon(stream);
     stream = await read(wanted);

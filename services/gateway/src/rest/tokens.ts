@@ -1,24 +1,31 @@
 import { accountId, Failure, scope } from "@postern/protocol";
 import * as z from "zod";
-import { enter, identityOf, problems, type RestOptions, type Scoped } from "./routes.ts";
+import { exampleAccount, exampleToken } from "./examples.ts";
+import { json, notStored, nothing } from "./responses.ts";
+import { enter, identityOf, limit, nextCursor, type RestOptions, type Scoped } from "./routes.ts";
 
 const tokenRequest = z.strictObject({
   scopes: z.array(scope).min(1).describe("What the token may do. No scope implies another, but `admin`."),
   accounts: z.array(accountId).min(1).max(1_000).optional().describe("The only accounts it is for; absent: all."),
   expiresIn: z.int().min(1).max(3_153_600_000).optional().describe("Seconds; absent: until it is deleted."),
-  name: z.string().max(200).optional(),
+  name: z.string().max(200).optional().describe("For people."),
 });
-const shownToken = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
-  scopes: z.array(scope),
-  accounts: z.array(z.string()).nullable(),
-  createdAt: z.iso.datetime(),
-  expiresAt: z.iso.datetime().nullable(),
+const shown = z.object({
+  id: z.string().describe("By which the token is deleted."),
+  name: z.string().nullable().describe("For people."),
+  scopes: z.array(scope).describe("What the token may do."),
+  accounts: z.array(z.string()).nullable().describe("The only accounts it is for; null: all."),
+  createdAt: z.iso.datetime().describe("When it was made."),
+  expiresAt: z.iso.datetime().nullable().describe("Null: never."),
 });
+const shownToken = shown.meta({ id: "Token", description: "A token without its secret." });
+const madeToken = shown
+  .extend({ token: z.string().describe("The secret, to be sent as `Authorization: Bearer …`.") })
+  .meta({ id: "TokenWithSecret", description: "A token with its secret." });
+const tokenPage = z.object({ items: z.array(shownToken), nextCursor });
 const page = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(100).optional(),
+  limit,
+  cursor: z.string().max(100).optional().describe("`nextCursor` of the page before."),
 });
 
 export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
@@ -31,7 +38,15 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
       description: "Needs `admin`. This answer is the only one that has the secret.",
       tags: ["tokens"],
       body: tokenRequest,
-      response: { 201: shownToken.extend({ token: z.string() }).describe("The token."), ...problems },
+      example: { scopes: ["read"], accounts: [exampleAccount.id], name: exampleToken.name },
+      response: {
+        201: json(
+          "The token.",
+          madeToken,
+          { ...exampleToken, token: `pst_9rTq2VwXyZ0aBcDe_${"x".repeat(43)}` },
+          notStored,
+        ),
+      },
     },
     handler: async (request, reply) => {
       const call = enter(request, reply, "admin");
@@ -51,8 +66,7 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
       tags: ["tokens"],
       querystring: page,
       response: {
-        200: z.object({ items: z.array(shownToken), nextCursor: z.string().nullable() }).describe("A page."),
-        ...problems,
+        200: json("A page of tokens.", tokenPage, { items: [exampleToken], nextCursor: null }),
       },
     },
     handler: async (request, reply) => {
@@ -73,7 +87,8 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
       description: "Needs `admin`. The token is refused everywhere within 2 seconds.",
       tags: ["tokens"],
       params: z.object({ token: z.string().max(100).describe("The token's id.") }),
-      response: { 204: z.null().describe("Deleted."), ...problems },
+      response: { 204: nothing("Deleted.") },
+      failures: ["not-found"],
     },
     handler: async (request, reply) => {
       enter(request, reply, "admin");

@@ -1,0 +1,89 @@
+import * as z from "zod";
+
+/** A field of an answer's header, described once for the whole document. */
+function field<T extends z.ZodType>(id: string, description: string, schema: T): T {
+  return schema.meta({ description, header: { id } });
+}
+
+type Fields = Record<string, z.ZodType>;
+
+/** What `describeAnswers` puts on every answer. */
+const everyAnswer: Fields = {
+  "X-Request-Id": field("RequestId", "The request's id, as it stands in the logs.", z.string()),
+  "Server-Timing": field("ServerTiming", "What the answer took, and what of it IMAP did.", z.string()),
+  "X-Content-Type-Options": field("ContentTypeOptions", "Nobody shall guess a media type.", z.literal("nosniff")),
+};
+
+export const asOf: Fields = {
+  "Postern-As-Of": field(
+    "AsOf",
+    "When the command was sent that proves the answer: all that the mail server had acknowledged before is in it.",
+    z.iso.datetime().optional(),
+  ),
+};
+
+const cacheControl = (id: string, value: string) => ({
+  "Cache-Control": field(id, "Who may keep the answer, and for how long.", z.literal(value)),
+});
+
+export const notStored: Fields = cacheControl("NotStored", "no-store");
+const proveAnew: Fields = cacheControl("ProveAnew", "private, no-cache");
+const keptForGood: Fields = cacheControl("KeptForGood", "private, max-age=31536000, immutable");
+
+const weakEtag: Fields = {
+  ETag: field("WeakETag", "Changes with what the list would show.", z.string().regex(/^W\/"[^"]+"$/)),
+};
+const strongEtag: Fields = {
+  ETag: field("StrongETag", "Repeated as the field `etag` of a message.", z.string().regex(/^"[^"]+"$/)),
+};
+
+export const listAnswer: Fields = { ...weakEtag, ...proveAnew, ...asOf };
+export const messageAnswer: Fields = { ...strongEtag, ...proveAnew, ...asOf };
+
+export const link: Fields = {
+  Link: field("Link", "The next page, as `rel=next` (RFC 8288); absent on the last one.", z.string().optional()),
+};
+export const location: Fields = { Location: field("Location", "The path of what was made.", z.string()) };
+
+export const octetsAnswer: Fields = {
+  ...strongEtag,
+  ...keptForGood,
+  ...asOf,
+  "Accept-Ranges": field("AcceptRanges", "Ranges are counted in octets.", z.literal("bytes")),
+  "Content-Disposition": field("ContentDisposition", "How to show or name it (RFC 6266).", z.string()),
+  "Content-Security-Policy": field("ContentSecurityPolicy", "Nothing in it may run.", z.string()),
+  "Cross-Origin-Resource-Policy": field("ResourcePolicy", "No other site may embed it.", z.literal("same-site")),
+  "Last-Modified": field("LastModified", "When the message was received.", z.string().optional()),
+};
+export const rangeAnswer: Fields = {
+  ...octetsAnswer,
+  "Content-Range": field("ContentRange", "Which octets these are.", z.string().regex(/^bytes \d+-\d+\/(\d+|\*)$/)),
+};
+
+/** For problems. */
+export const retryAfter: Fields = {
+  "Retry-After": field("RetryAfter", "Seconds after which to try again.", z.string().regex(/^\d+$/).optional()),
+};
+export const challenge: Fields = { "WWW-Authenticate": field("Challenge", "How to come in.", z.string()) };
+export const unsatisfiedRange: Fields = {
+  "Content-Range": field("UnsatisfiedRange", "How many octets there are.", z.string().regex(/^bytes \*\/(\d+|\*)$/)),
+};
+
+/** The header of an answer. */
+export function withFields(headers: Fields): z.ZodObject {
+  return z.object({ ...everyAnswer, ...headers });
+}
+
+/** An answer in JSON, in the form that OpenAPI and fastify share. */
+export function json<T extends z.ZodType>(description: string, schema: T, example: z.output<T>, headers: Fields = {}) {
+  return { description, headers: withFields(headers), content: { "application/json": { schema, example } } };
+}
+
+export function octets(description: string, contentType: string, headers: Fields) {
+  const schema = z.string().meta({ format: "binary" });
+  return { description, headers: withFields(headers), content: { [contentType]: { schema } } };
+}
+
+export function nothing(description: string, headers: Fields = {}) {
+  return { description, headers: withFields(headers) };
+}
