@@ -160,7 +160,7 @@ const transformTags: NonNullable<sanitize.IOptions["transformTags"]> = {
   }),
   font: (tagName, { color = "", face = "", ...rest }) => ({
     tagName,
-    attribs: { ...rest, ...(isColour(color) && { color }), ...(/^[\w\s,'-]{1,200}$/.test(face) && { face }) },
+    attribs: { ...(isColour(color) && { color }), ...rest, ...(/^[\w\s,'-]{1,200}$/.test(face) && { face }) },
   }),
 };
 

@@ -58,7 +58,8 @@ export function filenameOf({ dispositionParameters, parameters }: Structure): st
     .replace(/[\p{Cc}\p{Cf}]/gu, "")
     .trim()
     .replace(/^\.+/, "")
-    .slice(0, 255);
+    .slice(0, 255)
+    .replace(/[\ud800-\udbff]$/, "");
   return clean === "" ? null : clean;
 }
 

@@ -1,6 +1,9 @@
 import { decode as decodeQuotedPrintable } from "libqp";
 
 const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const EQUALS = 0x3d;
 
 export type Encoding = "base64" | "quoted-printable" | "identity";
 
@@ -61,13 +64,16 @@ class Base64Decoder implements Decoder {
   }
 }
 
-/** Cut at line ends, since what ends a line says whether the line goes on (RFC 2045 section 6.7). */
+/** What is longer and has no place to be cut at means nothing, and is not waited for. */
+const MOST_KEPT = 1 << 20;
+
+/** Cut where what follows cannot change the meaning of what came before (RFC 2045 section 6.7). */
 class QuotedPrintableDecoder implements Decoder {
   private rest: Uint8Array = nothing;
 
   push(octets: Uint8Array): Uint8Array {
     const all = Buffer.concat([this.rest, octets]);
-    const end = all.lastIndexOf(LF) + 1;
+    const end = lastCut(all);
     this.rest = all.subarray(end);
     return decodeLines(all.subarray(0, end));
   }
@@ -77,6 +83,16 @@ class QuotedPrintableDecoder implements Decoder {
     this.rest = nothing;
     return rest;
   }
+}
+
+/** Behind no space that may be a line's last, and within neither an escape nor what a soft line break may make one. */
+function lastCut(octets: Uint8Array): number {
+  for (let end = octets.length; end > 0; end -= 1) {
+    const last = octets[end - 1] ?? 0;
+    const before = octets[end - 2];
+    if (last > SPACE && last !== EQUALS && before !== EQUALS && before !== CR && before !== LF) return end;
+  }
+  return octets.length > MOST_KEPT ? octets.length : 0;
 }
 
 function decodeLines(octets: Uint8Array): Uint8Array {
