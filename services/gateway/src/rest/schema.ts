@@ -24,16 +24,17 @@ export function documentedAs(shape: Record<string, unknown>) {
   };
 }
 
-/** `header[List-Id]=x` is `{header: {"List-Id": "x"}}`. */
+/** `header[List-Id]=x` is `{header: {"List-Id": "x"}}`. A `__proto__`, which zod would pass over, stays an unknown key. */
 function nested(query: unknown): unknown {
-  const flat: Record<string, unknown> = {};
-  const header: Record<string, unknown> = {};
+  const flat: [string, unknown][] = [];
+  const header: [string, unknown][] = [];
   for (const [key, value] of Object.entries(query as Record<string, unknown>)) {
-    const name = /^header\[([^\]]*)\]$/.exec(key)?.[1];
-    if (name === undefined) flat[key] = value;
-    else header[name] = value;
+    const name = /^header\[(?!__proto__\])([^\]]*)\]$/.exec(key)?.[1];
+    if (name === undefined) flat.push([key, value]);
+    else header.push([name, value]);
   }
-  return Object.keys(header).length > 0 ? { ...flat, header } : flat;
+  // Unlike an assignment, this keeps a key that is called `__proto__`.
+  return Object.fromEntries(header.length > 0 ? [...flat, ["header", Object.fromEntries(header)]] : flat);
 }
 
 export function malformed(error: z.ZodError, part?: string): Failure {
