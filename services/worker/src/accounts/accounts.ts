@@ -1,22 +1,14 @@
-import { randomInt } from "node:crypto";
-import {
-  type Account,
-  type AccountInput,
-  type AccountPatch,
-  type Call,
-  Failure,
-  type Mail,
-  newAccountId,
-} from "@postern/protocol";
+import { type Account, type AccountPatch, type Call, Failure, isFailure, type Mail } from "@postern/protocol";
 import type { AccountRecord, KeyRing, Store } from "@postern/store";
 import type { AccountDirectory } from "../mail/ports.ts";
 import type { Reach } from "../sessions/index.ts";
 import { believeAccounts } from "./believed.ts";
-import { openCredentials, sealCredentials } from "./credentials.ts";
-import { credentialsOf, endpointOf, imapEndpointOf, patchedImap, shown } from "./records.ts";
+import { openCredentials } from "./credentials.ts";
+import { changedFields, patched } from "./patch.ts";
+import { newRecord, shown } from "./records.ts";
 
 export interface AccountsOptions {
-  store: Pick<Store, "accounts" | "audit">;
+  store: Pick<Store, "accounts" | "tokens" | "audit">;
   ring: KeyRing;
   /** The address to dial, for a host that may be dialled. Throws `host-not-allowed`. */
   vet: (host: string, port: number) => Promise<string>;
@@ -38,6 +30,11 @@ export interface Accounts extends AccountOperations, AccountDirectory {
   reach(account: string): Promise<Reach>;
   /** It was changed by other means than these operations. */
   forget(account: string): void;
+}
+
+interface Change {
+  before: AccountRecord;
+  after: AccountRecord;
 }
 
 /** Attempts at a write that others keep coming before. */
@@ -66,10 +63,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
   });
 
   const check = async (record: AccountRecord, mustLogIn: boolean, call: Call): Promise<AccountRecord> => {
-    await vet(record.imap.host, record.imap.port).catch(onlyForbidden);
+    await vet(record.imap.host, record.imap.port).catch(onlyForbidden("imap.host"));
+    if (record.smtp) await vet(record.smtp.host, record.smtp.port).catch(onlyForbidden("smtp.host"));
     if (!mustLogIn) return record;
     await verify(reachOf({ ...record, state: "connecting" }), call);
-    return { ...record, state: "connected", stateDetail: null };
+    return record.disabled ? record : { ...record, state: "connected", stateDetail: null, stateAt: Date.now() };
   };
 
   const note = (action: string, account: string, call: Call, detail: string | null): Promise<void> =>
@@ -82,12 +80,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
       detail,
     });
 
-  const change = async (id: string, call: Call, patch: AccountPatch, mustLogIn: boolean): Promise<AccountRecord> => {
+  const change = async (id: string, call: Call, patch: AccountPatch, mustLogIn: boolean): Promise<Change> => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const record = await recordOf(id);
-      refuseDeclared(record);
-      const changed = await check(patched(ring, record, patch), mustLogIn, call);
-      if (await store.accounts.update(changed)) return changed;
+      const before = await recordOf(id);
+      refuseDeclared(before);
+      const after = await check(patched(ring, before, patch), mustLogIn, call);
+      if (await store.accounts.update(after)) return { before, after };
     }
     throw new Failure("unavailable", { detail: "Others keep changing the account.", retryAfter: 1 });
   };
@@ -101,6 +99,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     keyOf: async (id) => found(await believed.get(id)).key,
     forget: onChange,
     createAccount: async ({ account, verify: mustLogIn }, call) => {
+      if (account.id !== undefined && (await store.accounts.get(account.id))) throw new Failure("account-exists");
       const record = await check(newRecord(ring, account, "api"), mustLogIn, call);
       if (!(await store.accounts.create(record))) throw new Failure("account-exists");
       await note("account.created", record.id, call, null);
@@ -114,17 +113,18 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     getAccount: async ({ account }) => shown(await recordOf(account)),
     updateAccount: async ({ account, patch, verify: mustLogIn }, call) => {
-      const record = await change(account, call, patch, mustLogIn);
-      onChange(account);
+      const { before, after } = await change(account, call, patch, mustLogIn);
+      const isOther = after.generation > before.generation;
+      if (isOther || mustLogIn) onChange(account);
       await note("account.changed", account, call, changedFields(patch));
-      if (!mustLogIn && !record.disabled) awaken(account);
+      if (isOther && !mustLogIn && !after.disabled) awaken(account);
       return shown(await recordOf(account));
     },
     deleteAccount: async ({ account }, call) => {
       refuseDeclared(await recordOf(account));
+      const isRemoved = await erase(store, account);
       onChange(account);
-      if (!(await store.accounts.remove(account))) throw noSuchAccount();
-      onChange(account);
+      if (!isRemoved) throw noSuchAccount();
       await note("account.deleted", account, call, null);
       return {};
     },
@@ -140,61 +140,13 @@ function noSuchAccount(): Failure {
   return new Failure("not-found", { detail: "There is no such account." });
 }
 
-export function newRecord(ring: KeyRing, input: AccountInput, source: AccountRecord["source"]): AccountRecord {
-  const now = Date.now();
-  const id = input.id ?? newAccountId();
-  return {
-    id,
-    key: randomInt(1, 2 ** 48 - 1),
-    name: input.name ?? null,
-    source,
-    imap: imapEndpointOf(input.imap),
-    smtp: input.smtp ? endpointOf(input.smtp) : null,
-    sealed: sealCredentials(ring, id, credentialsOf(input)),
-    disabled: false,
-    generation: 1,
-    version: 1,
-    state: "connecting",
-    stateDetail: null,
-    stateAt: now,
-    createdAt: now,
-    updatedAt: now,
-  };
-}
-
-function patched(ring: KeyRing, record: AccountRecord, patch: AccountPatch): AccountRecord {
-  const known = openCredentials(ring, record);
-  const imap = patchedImap(record, known.imap, patch.imap);
-  const smtp = patch.smtp === undefined ? null : patch.smtp;
-  const now = Date.now();
-  const disabled = patch.disabled ?? record.disabled;
-  const changesLogin = patch.imap !== undefined || disabled !== record.disabled;
-  const secrets = {
-    imap: credentialsOf({ imap }).imap,
-    smtp: patch.smtp === undefined ? known.smtp : smtp && credentialsOf({ imap, smtp }).smtp,
-  };
-  return {
-    ...record,
-    name: patch.name === undefined ? record.name : patch.name,
-    imap: imapEndpointOf(imap),
-    smtp: patch.smtp === undefined ? record.smtp : smtp && endpointOf(smtp),
-    sealed: sealCredentials(ring, record.id, secrets),
-    disabled,
-    updatedAt: now,
-    ...(changesLogin && {
-      generation: record.generation + 1,
-      state: disabled ? ("disabled" as const) : ("connecting" as const),
-      stateDetail: null,
-      stateAt: now,
-    }),
-  };
-}
-
-/** The names of what a patch touches, never what it says. */
-function changedFields({ imap, smtp, ...rest }: AccountPatch): string {
-  const nested = (name: string, value: object | null | undefined): string[] =>
-    value === undefined ? [] : value === null ? [name] : Object.keys(value).map((key) => `${name}.${key}`);
-  return [...Object.keys(rest), ...nested("imap", imap), ...nested("smtp", smtp)].join(", ");
+/**
+ * Erases all that is kept of an account; false when there was none. Tokens first: cut off in between, an account without
+ * its tokens is left rather than tokens that wait for whoever takes its id.
+ */
+export async function erase(store: Pick<Store, "accounts" | "tokens">, account: string): Promise<boolean> {
+  await store.tokens.forgetAccount(account);
+  return store.accounts.remove(account);
 }
 
 function refuseDeclared(record: AccountRecord): void {
@@ -202,7 +154,11 @@ function refuseDeclared(record: AccountRecord): void {
 }
 
 /** A name that cannot be resolved just now may be registered; one that leads inside may not. */
-function onlyForbidden(error: unknown): void {
-  if (error instanceof Failure && error.code === "upstream-unreachable") return;
-  throw error;
+function onlyForbidden(path: string): (error: unknown) => void {
+  return (error) => {
+    if (isFailure(error, "upstream-unreachable")) return;
+    if (!isFailure(error, "host-not-allowed")) throw error;
+    const detail = error.detail ?? error.title;
+    throw new Failure("host-not-allowed", { detail, errors: [{ path, message: detail }] });
+  };
 }

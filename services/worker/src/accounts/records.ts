@@ -1,6 +1,7 @@
-import { type Account, type AccountInput, type AccountPatch, Failure } from "@postern/protocol";
-import type { AccountRecord, Endpoint } from "@postern/store";
-import type { Credentials, Secret } from "./credentials.ts";
+import { randomInt } from "node:crypto";
+import { type Account, type AccountInput, newAccountId } from "@postern/protocol";
+import type { AccountRecord, Endpoint, KeyRing } from "@postern/store";
+import { type Credentials, sealCredentials, type Secret } from "./credentials.ts";
 
 type EndpointInput = NonNullable<AccountInput["smtp"]>;
 
@@ -14,7 +15,7 @@ export function imapEndpointOf(input: AccountInput["imap"]): AccountRecord["imap
   return { ...endpointOf(input), user: input.user };
 }
 
-export function secretOf({ password, accessToken }: Secret): Secret {
+function secretOf({ password, accessToken }: Secret): Secret {
   return password !== undefined ? { password } : { accessToken };
 }
 
@@ -49,45 +50,25 @@ function timeOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
-/**
- * The IMAP settings after a patch. Whoever changes where or as whom Postern logs in must bring the secret: a kept password
- * must not be sent to a host that somebody without it has chosen.
- */
-export function patchedImap(record: AccountRecord, known: Secret, patch: AccountPatch["imap"]): AccountInput["imap"] {
-  if (patch?.password !== undefined && patch.accessToken !== undefined) throw bothSecrets();
-  const bringsSecret = patch?.password !== undefined || patch?.accessToken !== undefined;
-  const { host, port, security, user, tls } = record.imap;
-  const target = { host, port, security, user, ...(tls && { tls }) };
-  const merged = { ...target, ...definedOf(patch ?? {}) };
-  const targetNow = {
-    host: merged.host,
-    port: merged.port,
-    security: merged.security,
-    user: merged.user,
-    ...(merged.tls && { tls: merged.tls }),
+export function newRecord(ring: KeyRing, input: AccountInput, source: AccountRecord["source"]): AccountRecord {
+  const now = Date.now();
+  const id = input.id ?? newAccountId();
+  return {
+    id,
+    key: randomInt(1, 2 ** 48 - 1),
+    name: input.name ?? null,
+    source,
+    imap: imapEndpointOf(input.imap),
+    smtp: input.smtp ? endpointOf(input.smtp) : null,
+    sealed: sealCredentials(ring, id, credentialsOf(input)),
+    disabled: false,
+    // Later than whatever an account of the same id had before it was deleted: nothing learnt of that one is taken for this.
+    generation: now,
+    version: 1,
+    state: "connecting",
+    stateDetail: null,
+    stateAt: now,
+    createdAt: now,
+    updatedAt: now,
   };
-  const isMoved = JSON.stringify(targetNow) !== JSON.stringify(target);
-  if (isMoved && !bringsSecret) throw secretWanted();
-  return bringsSecret ? merged : { ...targetNow, ...known };
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function definedOf<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
-}
-
-function bothSecrets(): Failure {
-  return invalid("imap.password", "give a password or an accessToken, not both");
-}
-
-function secretWanted(): Failure {
-  return invalid(
-    "imap.password",
-    "a change of host, port, security, tls or user needs the password or accessToken with it",
-  );
-}
-
-function invalid(path: string, message: string): Failure {
-  return new Failure("invalid-request", { detail: message, errors: [{ path, message }] });
 }
