@@ -203,20 +203,22 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
           await mail.getMessages({ account, ids: [id], fields: ["id", "etag"] }, call),
         );
         if (held.includes("*") || held.includes(etag.slice(1, -1)))
-          return reply.code(304).header("etag", etag).send(null);
+          return describeMessage(reply, etag).code(304).send(null);
       }
       const found = await one(
         id,
         await mail.getMessages({ account, ids: [id], fields: [...new Set([...fields, "etag" as const])] }, call),
       );
-      void reply
-        .header("etag", found.etag)
-        .header("cache-control", "private, no-cache")
-        .header("vary", "authorization");
+      void describeMessage(reply, found.etag);
       const { etag: _, ...rest } = found;
       return fields.includes("etag") ? found : rest;
     },
   });
+}
+
+/** The same for the message and for 304 (RFC 9110 section 15.4.5). */
+function describeMessage(reply: FastifyReply, etag: string | undefined): FastifyReply {
+  return reply.header("etag", etag).header("cache-control", "private, no-cache").header("vary", "authorization");
 }
 
 async function one(id: string, { results }: Awaited<ReturnType<RestOptions["mail"]["getMessages"]>>): Promise<Message> {
