@@ -2,6 +2,7 @@ import { atom, inSet, type ScriptedCommand, type Token } from "./command.ts";
 import type { ScriptedConnection } from "./connection.ts";
 import { literal, quote, type ScriptedMessage } from "./mailbox.ts";
 
+/** FETCH and UID FETCH, as a server answers them. */
 export async function fetch(connection: ScriptedConnection, command: ScriptedCommand): Promise<void> {
   const { tag, name, args } = command;
   const messages = connection.selected?.messages ?? [];
@@ -31,7 +32,7 @@ function item(message: ScriptedMessage, name: string): string {
     case "INTERNALDATE":
       return `INTERNALDATE "${message.internalDate ?? "02-Jan-2026 03:04:05 +0000"}"`;
     case "RFC822.SIZE":
-      return `RFC822.SIZE ${message.source.length}`;
+      return `RFC822.SIZE ${message.size ?? message.source.length}`;
     case "ENVELOPE":
       return `ENVELOPE ${message.envelope ?? envelope(message)}`;
     case "BODYSTRUCTURE":

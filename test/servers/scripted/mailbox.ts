@@ -19,6 +19,8 @@ export interface ScriptedMessage {
   /** As IMAP writes it: `17-Jul-1996 02:44:25 -0700`. */
   internalDate?: string;
   modseq?: bigint;
+  /** What is said of its octets in place of how many there are. */
+  size?: number;
   /** What is said in place of the right one, with its outer parentheses. */
   envelope?: string;
   structure?: string;

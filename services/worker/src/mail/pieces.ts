@@ -11,6 +11,8 @@ export interface Section {
   first: number;
   /** Null: to wherever the section ends. */
   last: number | null;
+  /** Octets before which it does not end by what the server told, where `last` is not known. */
+  least?: number;
 }
 
 const PIECE = 1 << 20;
@@ -19,20 +21,30 @@ const PIECE_MS = 60_000;
 
 /**
  * Reads a section in pieces as they are pulled. A session is borrowed for each, so that slow readers hold none, and the
- * mailbox's UIDVALIDITY is looked at each time: what follows can never be another message's octets. Where octets are
- * missing it throws, since a stream that merely ends would look whole.
+ * mailbox's UIDVALIDITY is looked at each time: what follows can never be another message's octets. A piece may be
+ * shorter than what was asked for, and says nothing then; an empty one is the end. Where octets are missing it throws,
+ * since a stream that merely ends would look whole.
  */
 export async function* readPieces(core: Core, wanted: Section, call: Call): AsyncGenerator<Uint8Array> {
-  for (let offset = wanted.first; wanted.last === null || offset <= wanted.last; ) {
-    const length = wanted.last === null ? PIECE : Math.min(PIECE, wanted.last - offset + 1);
+  const { first, last, least = Number.POSITIVE_INFINITY } = wanted;
+  const end = last ?? Number.POSITIVE_INFINITY;
+  for (let offset = first; offset <= end; ) {
+    const length = Math.min(PIECE, end - offset + 1);
     const piece = await readPiece(core, wanted, offset, length, call);
     if (piece.length > 0) yield piece;
     offset += piece.length;
-    if (piece.length < length) {
-      if (wanted.last !== null) throw endedEarly();
-      return;
-    }
+    if (last === null && piece.length < length && offset >= least) return;
+    if (piece.length > 0) continue;
+    if (last !== null) throw endedEarly();
+    return;
   }
+}
+
+/** The size that a server told of a section, if it does end there; many servers tell estimates. Null: nobody knows. */
+export async function provenSize({ session, uid }: Located, section: string, told: number): Promise<number | null> {
+  const end = await session.fetchPiece(uid, section, Math.max(0, told - 1), told === 0 ? 1 : 2);
+  if (end === null) throw messageGone();
+  return end.length === Math.min(told, 1) ? told : null;
 }
 
 async function readPiece(
@@ -51,6 +63,6 @@ async function readPiece(
   return locateMessage(core, { account, message, lane: "bulk", call: pieceCall }, read);
 }
 
-export function endedEarly(): Failure {
+function endedEarly(): Failure {
   return new Failure("upstream-protocol", { detail: "The mail server gave fewer octets than it announced." });
 }

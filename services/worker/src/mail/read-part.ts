@@ -3,7 +3,7 @@ import type { Structure } from "../imap/session.ts";
 import { decodePieces, encodingOf, filenameOf, leavesOf } from "./content/index.ts";
 import type { Core } from "./core.ts";
 import { type Located, locateMessage, messageGone } from "./locate-message.ts";
-import { readPieces } from "./pieces.ts";
+import { provenSize, readPieces } from "./pieces.ts";
 import { satisfy } from "./range.ts";
 import { readFacts } from "./rows/facts.ts";
 
@@ -11,6 +11,8 @@ const SIZE_TTL_SECONDS = 30 * 24 * 3600;
 
 interface Found {
   leaf: Structure;
+  /** Of what is not encoded. Null: it is encoded, or the server tells a wrong one. */
+  size: number | null;
   receivedAt: number | null;
   /** Under which the decoded size is kept. */
   cacheKey: string;
@@ -23,8 +25,8 @@ export async function readPart(core: Core, input: Input<"readPart">, call: Call)
     findPart(core, located, part, call),
   );
   const { leaf } = found;
-  const last = encodingOf(leaf.encoding) === "identity" ? leaf.size - 1 : null;
-  const section = { account, message, section: part, first: 0, last };
+  const last = found.size === null ? null : found.size - 1;
+  const section = { account, message, section: part, first: 0, last, ...(isEncoded(leaf) && { least: leaf.size }) };
   const whole = (): AsyncGenerator<Uint8Array> => decodePieces(readPieces(core, section, call), leaf.encoding);
   const size = range === undefined ? await knownSize(core, account, found) : await sizeOf(core, account, found, whole);
   const octets = range === undefined || size === null ? null : satisfy(range, size);
@@ -47,10 +49,19 @@ async function findPart(core: Core, located: Located, part: string, call: Call):
   if (!facts?.structure) throw messageGone();
   const leaf = leavesOf(facts.structure).find(({ structure }) => structure.part === part);
   if (!leaf) throw new Failure("not-found", { detail: "The message has no such part." });
-  // What is cached says nothing of whether the message is still there.
-  if ((await located.session.fetch({ uids: [uid] }, {})).length === 0) throw messageGone();
+  // What is cached says nothing of whether the message is still there: this does.
+  const size = await (isEncoded(leaf.structure) ? present(located) : provenSize(located, part, leaf.structure.size));
   const cacheKey = `size1.${account.key}.${record.key}.${state.uidValidity}.${uid}.${part}`;
-  return { leaf: leaf.structure, receivedAt: facts.internalDate ?? null, cacheKey };
+  return { leaf: leaf.structure, size, receivedAt: facts.internalDate ?? null, cacheKey };
+}
+
+async function present({ session, uid }: Located): Promise<null> {
+  if ((await session.fetch({ uids: [uid] }, {})).length === 0) throw messageGone();
+  return null;
+}
+
+function isEncoded({ encoding }: Structure): boolean {
+  return encodingOf(encoding) !== "identity";
 }
 
 /** `text/html; charset=koi8-r`: the octets are not converted, so their charset is told. */
@@ -62,11 +73,11 @@ function contentTypeOf({ type, parameters }: Structure): string {
 }
 
 /** The server's count is of encoded octets: it is the size of what is sent only where nothing is encoded. */
-async function knownSize(core: Core, account: string, { leaf, cacheKey }: Found): Promise<number | null> {
-  if (encodingOf(leaf.encoding) === "identity") return leaf.size;
+async function knownSize(core: Core, account: string, { size, cacheKey }: Found): Promise<number | null> {
+  if (size !== null) return size;
   const [kept] = await core.cache.getMany(account, [cacheKey]);
-  const size = kept ? Number(new TextDecoder().decode(kept)) : Number.NaN;
-  return Number.isSafeInteger(size) ? size : null;
+  const number = kept ? Number(new TextDecoder().decode(kept)) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : null;
 }
 
 /** A range needs the size of the whole, and the size of what was encoded needs reading it once. It is kept for the next range. */
@@ -93,7 +104,7 @@ async function* slice(
   whole: () => AsyncGenerator<Uint8Array>,
   call: Call,
 ): AsyncGenerator<Uint8Array> {
-  if (encodingOf(leaf.encoding) === "identity") {
+  if (!isEncoded(leaf)) {
     yield* readPieces(core, { ...section, first, last }, call);
     return;
   }

@@ -1,32 +1,37 @@
-import { type ByteStream, type Call, Failure, type Input } from "@postern/protocol";
-import type { FetchedMessage } from "../imap/session.ts";
+import type { ByteStream, Call, Input } from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { type Located, locateMessage, messageGone } from "./locate-message.ts";
-import { endedEarly, readPieces } from "./pieces.ts";
+import { provenSize, readPieces } from "./pieces.ts";
 import { satisfy } from "./range.ts";
 
-/** What comes with the head: whole for most messages, whose true size is known then, whatever RFC822.SIZE says. */
+/** What comes with the head: whole for most messages. */
 const FIRST_PIECE = 64 << 10;
 
-/** The message's octets as they are on the server. */
+interface Head {
+  receivedAt: Date | null;
+  /** Null: the server tells a wrong one. */
+  size: number | null;
+  /** The message's beginning, where it was asked for. */
+  first: Uint8Array;
+}
+
+/** The message's octets as they are on the server. Where their number is not known, a range cannot be made out and all come. */
 export async function readRaw(core: Core, input: Input<"readRaw">, call: Call): Promise<ByteStream> {
   const { account, message, range } = input;
-  const beginning = range === undefined;
-  const row = await locateMessage(core, { account, message, lane: "interactive", call }, (located) =>
-    readHead(located, beginning),
+  const { first, size, receivedAt } = await locateMessage(
+    core,
+    { account, message, lane: "interactive", call },
+    (located) => readHead(located, range === undefined),
   );
-  const first = row.sections?.get("") ?? null;
-  const isWhole = first !== null && first.length < FIRST_PIECE;
-  const size = isWhole ? first.length : (row.size ?? 0);
-  if (first !== null && first.length > size) throw wrongSize();
-  const octets = range === undefined ? null : satisfy(range, size);
+  const octets = range === undefined || size === null ? null : satisfy(range, size);
   const wanted = {
     account,
     message,
     section: "",
-    first: octets?.first ?? first?.length ?? 0,
-    last: octets?.last ?? size - 1,
+    first: octets?.first ?? first.length,
+    last: octets?.last ?? (size === null ? null : size - 1),
   };
+  const rest = readPieces(core, wanted, call);
   return {
     head: {
       size,
@@ -34,30 +39,29 @@ export async function readRaw(core: Core, input: Input<"readRaw">, call: Call): 
       contentType: "message/rfc822",
       filename: null,
       etag: `raw-${message}`,
-      lastModified: row.internalDate?.toISOString() ?? null,
+      lastModified: receivedAt?.toISOString() ?? null,
     },
-    body: octets === null ? withFirst(first, size, readPieces(core, wanted, call)) : readPieces(core, wanted, call),
+    body: first.length > 0 ? join(first, rest) : rest,
   };
 }
 
-async function readHead({ session, uid }: Located, beginning: boolean): Promise<FetchedMessage> {
+async function readHead(located: Located, beginning: boolean): Promise<Head> {
+  const { session, uid } = located;
   const sections = beginning ? [{ section: "", limit: FIRST_PIECE }] : [];
   const rows = await session.fetch({ uids: [uid] }, { size: true, internalDate: true, sections });
   const row = rows.find((found) => found.uid === uid);
   if (!row) throw messageGone();
-  return row;
+  const first = row.sections?.get("") ?? new Uint8Array(0);
+  const told = row.size ?? 0;
+  const receivedAt = row.internalDate ?? null;
+  if (beginning && first.length < FIRST_PIECE) {
+    const size = first.length === told ? told : await provenSize(located, "", first.length);
+    return { receivedAt, size, first };
+  }
+  return { receivedAt, size: first.length > told ? null : await provenSize(located, "", told), first };
 }
 
-async function* withFirst(
-  first: Uint8Array | null,
-  size: number,
-  rest: AsyncGenerator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  if (first === null && size > 0) throw endedEarly();
-  if (first !== null && first.length > 0) yield first;
+async function* join(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
   yield* rest;
-}
-
-function wrongSize(): Failure {
-  return new Failure("upstream-protocol", { detail: "The message is longer than the mail server says." });
 }

@@ -1,15 +1,14 @@
 import { type Call, newReport } from "@postern/protocol";
 import { type AccountRecord, openSqliteStore, type Store } from "@postern/store";
-import { type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
+import { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
 import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
 import { createMailCore, type MailCore } from "../mail/core.ts";
 import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { RawClient } from "./raw-client.ts";
 
-/** The core over a real server, through real sessions and an embedded store: what a worker has, less accounts. */
-export interface CoreHouse {
-  server: DovecotServer;
+/** The core over some server, through real sessions and an embedded store: what a worker has, less accounts. */
+export interface CoreOver {
   core: MailCore;
   sessions: LiveSessions;
   store: Store;
@@ -17,13 +16,17 @@ export interface CoreHouse {
   anotherCore(): MailCore;
   /** What was asked of FETCH so far, as items. */
   fetches: FetchItems[];
-  /** Any name is an account of its own. */
-  otherClient(account: string): Promise<RawClient>;
   stop(): Promise<void>;
 }
 
-export async function startCoreHouse(options: DovecotOptions = {}): Promise<CoreHouse> {
-  const server = await startDovecot(options);
+/** Any name is an account of its own. */
+export interface MailServer {
+  host: string;
+  port: number;
+  user(name: string): Credentials;
+}
+
+export async function startCore(server: MailServer): Promise<CoreOver> {
   const store = await openSqliteStore(":memory:");
   const sessions = createSessions({
     connect: connectSession,
@@ -40,7 +43,6 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
     onState: () => undefined,
     onCommand: () => undefined,
   });
-  const clients: RawClient[] = [];
   const fetches: FetchItems[] = [];
   const watched: Sessions = { use: (borrow, work) => sessions.use(borrow, (session) => work(watch(session, fetches))) };
   const make = (): MailCore =>
@@ -50,13 +52,26 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
       mailboxes: store.mailboxes,
       cache: store.cache,
     });
+  const stop = async (): Promise<void> => {
+    await sessions.drain();
+    await store.close();
+  };
+  return { core: make(), sessions, store, anotherCore: make, fetches, stop };
+}
+
+/** The core over a real Dovecot. */
+export interface CoreHouse extends CoreOver {
+  server: DovecotServer;
+  otherClient(account: string): Promise<RawClient>;
+}
+
+export async function startCoreHouse(options: DovecotOptions = {}): Promise<CoreHouse> {
+  const server = await startDovecot(options);
+  const over = await startCore(server);
+  const clients: RawClient[] = [];
   return {
+    ...over,
     server,
-    store,
-    sessions,
-    core: make(),
-    fetches,
-    anotherCore: make,
     async otherClient(account) {
       const client = await RawClient.login(server, server.user(account));
       clients.push(client);
@@ -64,8 +79,7 @@ export async function startCoreHouse(options: DovecotOptions = {}): Promise<Core
     },
     async stop() {
       for (const client of clients) client.close();
-      await sessions.drain();
-      await store.close();
+      await over.stop();
       await server.stop();
     },
   };

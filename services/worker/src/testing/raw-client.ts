@@ -47,10 +47,10 @@ export class RawClient {
   }
 
   /** Many at once (MULTIAPPEND, LITERAL+). */
-  async append(mailbox: string, letters: readonly Letter[]): Promise<void> {
+  async append(mailbox: string, letters: readonly Delivery[]): Promise<void> {
     for (let at = 0; at < letters.length; at += 500) {
       const parts = letters.slice(at, at + 500).map((letter) => {
-        const octets = Buffer.from(letter.source, "utf8");
+        const octets = Buffer.from(letter.source);
         const date = letter.receivedAt ? `"${imapDate(letter.receivedAt)}" ` : "";
         return `(${(letter.flags ?? []).join(" ")}) ${date}{${octets.length}+}\r\n${octets.toString("latin1")}`;
       });
@@ -69,6 +69,9 @@ export interface Letter {
   flags?: string[];
   receivedAt?: Date;
 }
+
+/** A letter whose octets need be no text. */
+export type Delivery = Omit<Letter, "source"> & { source: string | Uint8Array };
 
 export interface Heading {
   subject?: string;
