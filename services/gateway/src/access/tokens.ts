@@ -44,13 +44,16 @@ const MOST_BELIEVED = 10_000;
 export function createAccess({ tokens, audit, adminToken, now = Date.now }: AccessOptions): Access {
   const adminHash = hash(adminToken);
   const believed = new Map<string, { record: TokenRecord; until: number }>();
+  let deletions = 0;
 
   const recordOf = async (id: string): Promise<TokenRecord | null> => {
     const known = believed.get(id);
     if (known && known.until > now()) return known.record;
+    const deletionsBefore = deletions;
     const record = await tokens.get(id);
     if (believed.size >= MOST_BELIEVED) believed.clear();
-    if (record) believed.set(id, { record, until: now() + BELIEVED_MS });
+    // What was read while a token was being deleted may be that token.
+    if (record && deletions === deletionsBefore) believed.set(id, { record, until: now() + BELIEVED_MS });
     else believed.delete(id);
     return record;
   };
@@ -96,8 +99,10 @@ export function createAccess({ tokens, audit, adminToken, now = Date.now }: Acce
     },
     listTokens: async (query) => (await tokens.list(query)).map(shown),
     deleteToken: async (id, actor, requestId) => {
+      const isRemoved = await tokens.remove(id);
+      deletions += 1;
       believed.delete(id);
-      if (!(await tokens.remove(id))) throw new Failure("not-found", { detail: "There is no such token." });
+      if (!isRemoved) throw new Failure("not-found", { detail: "There is no such token." });
       await note("token.deleted", id, actor, requestId, null);
     },
   };
