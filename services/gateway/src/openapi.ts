@@ -47,7 +47,7 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
       version,
       description: "Any IMAP mailbox over HTTP. Every error is a problem document (RFC 9457) with a stable `code`.",
       license: { name: "MIT", identifier: "MIT" },
-      contact: { name: "Whoever runs this Postern", url: publicUrl ?? "http://127.0.0.1:8025" },
+      contact: { name: "Whoever runs this Postern", ...(publicUrl !== undefined && { url: publicUrl }) },
     },
     servers: [{ url: publicUrl ?? "/" }],
     tags: [
@@ -83,6 +83,8 @@ function operation(
       summary: `${summary}: the header alone`,
       description: `As GET answers, without the content, and always of the whole. ${description}`,
       responses: headResponses(responses),
+      // The reference leaves it out: it says nothing that GET does not.
+      "x-scalar-ignore": true,
     };
   }
   return { ...common, operationId, summary, description, ...requestBody(schema), responses };
@@ -117,18 +119,31 @@ function plain({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
+/** What the reference would fetch from its makers, or send there. */
+const nothingFromElsewhere = {
+  withDefaultFonts: false,
+  telemetry: false,
+  showDeveloperTools: "never",
+  showToolbar: "never",
+  hideClientButton: true,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+} as const;
+
 export async function serveDocuments(app: FastifyInstance, document: () => string): Promise<void> {
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) =>
     reply.type("application/json; charset=utf-8").send(document()),
   );
+  // Browsers ask for it wherever a page names none.
+  app.get("/favicon.ico", { schema: { hide: true } }, (_, reply) => reply.code(204).send());
   await app.register(reference, {
     routePrefix: "/docs",
     configuration: {
       url: "/openapi.json",
-      withDefaultFonts: false,
-      telemetry: false,
-      agent: { disabled: true },
       title: "Postern",
+      pageTitle: "Postern API",
+      defaultOpenAllTags: true,
+      ...nothingFromElsewhere,
     },
   });
 }
