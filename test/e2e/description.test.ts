@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { askWith } from "./client.ts";
 import { Description, type Exchange } from "./description.ts";
 
 const field = (pattern: string) => ({ schema: { type: "string", pattern } });
@@ -26,21 +30,20 @@ const get = {
 };
 const raw = { responses: { 200: { content: { "*/*": { schema: { type: "string" } } } } } };
 const post = { responses: { 200: { content: { "application/json": { schema: { const: "found" } } } } } };
-const description = new Description(
-  JSON.stringify({
-    openapi: "3.1.0",
-    paths: {
-      "/v1/letters/{letter}": { get, head: get },
-      "/v1/letters/search": { post },
-      "/v1/letters/{letter}/raw": { get: raw },
-    },
-    components: {
-      headers: { ETag: { required: true, ...field('^"') } },
-      responses: { NotFound: { content: { "application/problem+json": { schema: problem } } } },
-      schemas: { Letter: letter, Problem: problem },
-    },
-  }),
-);
+const document = JSON.stringify({
+  openapi: "3.1.0",
+  paths: {
+    "/v1/letters/{letter}": { get, head: get },
+    "/v1/letters/search": { post },
+    "/v1/letters/{letter}/raw": { get: raw },
+  },
+  components: {
+    headers: { ETag: { required: true, ...field('^"') } },
+    responses: { NotFound: { content: { "application/problem+json": { schema: problem } } } },
+    schemas: { Letter: letter, Problem: problem },
+  },
+});
+const description = new Description(document);
 
 const json = { "content-type": "application/json; charset=utf-8" };
 const answer = (changes: Partial<Exchange> & { body?: unknown }): Exchange => {
@@ -94,3 +97,23 @@ for (const [what, exchange, violation] of wrong) {
 function problemAnswer(code: string): Exchange {
   return answer({ status: 404, headers: { "content-type": "application/problem+json" }, body: { code } });
 }
+
+test("the tests' client takes no answer that is not as described where it was given", async () => {
+  const server = createServer(({ url }, response) => {
+    const isDocument = url === "/openapi.json";
+    response.setHeader("content-type", "application/json");
+    response.setHeader("etag", '"1"');
+    response.end(isDocument ? document : JSON.stringify(url === "/v1/letters/1" ? { id: "1" } : { id: "2", extra: 1 }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const ask = askWith([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], null);
+    assert.equal((await ask("/v1/letters/1")).status, 200);
+    await assert.rejects(ask("/v1/letters/2"), /is not as documented[\s\S]*extra/);
+    await assert.rejects(ask("/v1/letters/search"), /is not as documented/);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});

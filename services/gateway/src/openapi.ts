@@ -27,10 +27,8 @@ export function describeApi(app: FastifyInstance, publicUrl: string | undefined)
     const { operationId } = schema ?? {};
     if (schema === undefined || operationId === undefined) return;
     const path = url.replace(/:(\w+)/g, "{$1}");
-    for (const name of [method]
-      .flat()
-      .map((each) => each.toLowerCase())
-      .filter(isMethod))
+    const names = [method].flat().map((name) => name.toLowerCase());
+    for (const name of names.filter(isMethod))
       paths[path] = { ...paths[path], [name]: operation(name, operationId, schema, problems) };
   });
   let document: string | null = null;

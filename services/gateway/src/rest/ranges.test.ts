@@ -45,7 +45,8 @@ test("whatever is sent is a range of whole octets or none", () => {
       near.map((text) => `bytes=${text}`),
       (field) => {
         const range = rangeIn(field);
-        for (const number of Object.values(range ?? {})) assert.ok(number !== undefined && Number.isSafeInteger(number) && number >= 0, field);
+        for (const number of Object.values(range ?? {}))
+          assert.ok(number !== undefined && Number.isSafeInteger(number) && number >= 0, field);
       },
     ),
   );
