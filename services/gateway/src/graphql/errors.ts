@@ -16,7 +16,7 @@ export function formatError(error: GraphQLError, onUnexpected: (error: unknown) 
   const { originalError, message, locations, path } = error;
   const place = { ...(locations && { locations }), ...(path && { path }) };
   if (!originalError || originalError instanceof GraphQLError) {
-    return { message, ...place, extensions: { code: "invalid-request" } };
+    return { message, ...place, extensions: { code: "invalid-request", retryable: false } };
   }
   const failure = Failure.from(originalError);
   if (!isFailure(originalError) || failure.code === "internal") onUnexpected(originalError);

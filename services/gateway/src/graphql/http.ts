@@ -3,13 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ExecutionResult, GraphQLError } from "graphql";
 import type { Access } from "../access/index.ts";
 import { failureOf, sendFailure } from "../http/errors.ts";
+import { negotiate } from "../http/negotiate.ts";
 import { statusOf } from "../rest/problem.ts";
 import type { Context } from "./context.ts";
 import { documentOf } from "./documents.ts";
 import { extensionsOf, formatError } from "./errors.ts";
 
-const NEW_TYPE = "application/graphql-response+json";
-const OLD_TYPE = "application/json";
+const NEW_TYPE = "application/graphql-response+json; charset=utf-8";
+const OLD_TYPE = "application/json; charset=utf-8";
 
 interface GraphqlRequest {
   query: string | undefined;
@@ -35,8 +36,11 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
     },
     errorHandler: (error, request, reply) => void answerError(request, reply, error),
     handler: async (request, reply) => {
-      const type = acceptable(request.headers.accept);
-      if (type === null) throw new Failure("not-acceptable", { detail: `Accept ${NEW_TYPE} or ${OLD_TYPE}.` });
+      const type = acceptable(request);
+      if (type === null)
+        throw new Failure("not-acceptable", {
+          detail: "Accept application/graphql-response+json or application/json.",
+        });
       const context = options.contextFor(request, reply);
       const result = await execute(app, request, context, options.trusted);
       return answer(reply, type, result.status, withAsOf(result.body, context));
@@ -63,7 +67,8 @@ async function execute(
     const result: ExecutionResult = await app.graphql(
       query,
       { ...context, operationName: read.operationName },
-      read.variables,
+      // Without any, mercurius leaves looking at them to execution.
+      read.variables ?? {},
       read.operationName,
     );
     const errors = result.errors?.map((error) =>
@@ -81,10 +86,10 @@ function requestErrors(error: unknown): object[] {
   if (isFailure(error)) return [{ message: error.detail ?? error.title, extensions: extensionsOf(error) }];
   const { code, errors } = error as { code?: string; errors?: readonly GraphQLError[] };
   if (code !== "MER_ERR_GQL_VALIDATION" || !errors) throw error;
-  return errors.map(({ message, locations }) => ({
+  return errors.map(({ message, locations, extensions: { code = "invalid-request" } }) => ({
     message,
     ...(locations && { locations }),
-    extensions: { code: "invalid-request" },
+    extensions: { code, retryable: false },
   }));
 }
 
@@ -137,32 +142,21 @@ function withAsOf(body: Record<string, unknown>, { call }: Context): Record<stri
 }
 
 /** Null: the client takes neither. Without a field, or with a wildcard, the old type, which every client knows. */
-function acceptable(accept: string | undefined): string | null {
-  if (accept === undefined || accept.trim() === "") return OLD_TYPE;
-  const wanted = accept.split(",").map((item) => item.split(";")[0]?.trim().toLowerCase() ?? "");
-  for (const type of wanted) {
-    if (type === NEW_TYPE || type === OLD_TYPE) return type;
-    if (type === "*/*" || type === "application/*") return OLD_TYPE;
-  }
-  return null;
+function acceptable(request: FastifyRequest): string | null {
+  return negotiate(request, [OLD_TYPE, NEW_TYPE]);
 }
 
 function answer(reply: FastifyReply, type: string, status: number, body: object): FastifyReply {
   const code = type === NEW_TYPE ? status : 200;
-  return reply
-    .code(code)
-    .type(`${type}; charset=utf-8`)
-    .header("cache-control", "no-store")
-    .serializer(JSON.stringify)
-    .send(body);
+  return reply.code(code).type(type).header("cache-control", "no-store").serializer(JSON.stringify).send(body);
 }
 
 /** What is wrong with the request itself: GraphQL's form for those who speak it, a problem document for the rest. */
 function answerError(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const failure = failureOf(error);
   if (failure.code === "method-not-allowed") void reply.header("allow", "POST");
-  const type = acceptable(request.headers.accept);
+  const type = acceptable(request);
   if (type === null || failure.code !== "invalid-request") return sendFailure(request, reply, failure);
   const body = { errors: [{ message: failure.detail ?? failure.title, extensions: extensionsOf(failure) }] };
-  return reply.code(statusOf[failure.code]).type(`${type}; charset=utf-8`).serializer(JSON.stringify).send(body);
+  return reply.code(statusOf[failure.code]).type(type).serializer(JSON.stringify).send(body);
 }

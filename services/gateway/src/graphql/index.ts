@@ -2,18 +2,26 @@ import { readFileSync } from "node:fs";
 import { Failure, type Mail } from "@postern/protocol";
 import type { Store } from "@postern/store";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } from "graphql";
+import {
+  type DocumentNode,
+  getOperationAST,
+  getVariableValues,
+  type GraphQLSchema,
+  Location,
+  NoSchemaIntrospectionCustomRule,
+} from "graphql";
 import { makeExecutableSchema } from "@graphql-tools/schema";
 import mercurius from "mercurius";
 import type { Access } from "../access/index.ts";
 import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
 import type { Context } from "./context.ts";
+import { limitCost } from "./cost.ts";
 import { readDocuments } from "./documents.ts";
 import { enums } from "./enums.ts";
 import { serveGraphiql } from "./graphiql.ts";
 import { serveHttp } from "./http.ts";
-import { documentLimits, LIMITS, limitCost } from "./limits.ts";
+import { documentLimits, limitTokens } from "./limits.ts";
 import { createLoaders } from "./loaders.ts";
 import { resolvers } from "./resolvers.ts";
 import { scalars } from "./scalars.ts";
@@ -37,10 +45,11 @@ export async function registerGraphql(
     routes: false,
     cache: 1_000,
     validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
-    graphql: { parseOptions: { maxTokens: LIMITS.tokens } },
   });
-  app.graphql.addHook("preExecution", async (_, document, context, variables) => {
-    beforeExecution(document, context as unknown as Context, variables ?? {});
+  app.graphql.addHook("preParsing", async (_, source) => limitTokens(source));
+  app.graphql.addHook("preValidation", async (_, document) => demandText(document));
+  app.graphql.addHook("preExecution", async (schema, document, context, variables) => {
+    beforeExecution(schema, document, context as unknown as Context, variables ?? {});
   });
   serveHttp(app, {
     access,
@@ -64,8 +73,15 @@ function contextFor(request: FastifyRequest, reply: FastifyReply, mail: Mail, st
   };
 }
 
+/** mercurius takes a document as JSON of its syntax tree too. No text was limited then, and nobody says it is well formed. */
+function demandText(document: DocumentNode): void {
+  if (!(document.loc instanceof Location))
+    throw new Failure("invalid-request", { detail: "The query is no GraphQL document." });
+}
+
 /** What a document may do at all was looked at when it was validated; this depends on the request. */
 function beforeExecution(
+  schema: GraphQLSchema,
   document: DocumentNode,
   { isSafe, operationName }: Context,
   variables: Record<string, unknown>,
@@ -75,5 +91,6 @@ function beforeExecution(
   if (isSafe && operation.operation !== "query") {
     throw new Failure("method-not-allowed", { detail: "A mutation is sent by POST." });
   }
-  limitCost(document, operation, variables);
+  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  if (coerced) limitCost({ schema, document, operation, variables: coerced });
 }

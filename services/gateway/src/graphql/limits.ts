@@ -1,12 +1,14 @@
 import { Failure } from "@postern/protocol";
 import {
+  type ASTNode,
   type ASTVisitor,
   type DocumentNode,
-  type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
-  type OperationDefinitionNode,
+  Lexer,
   type SelectionSetNode,
+  Source,
+  TokenKind,
   type ValidationContext,
 } from "graphql";
 
@@ -15,117 +17,78 @@ export const LIMITS = {
   depth: 12,
   aliases: 60,
   /** Calls that may reach a mail server. */
-  cost: 250,
+  calls: 250,
+  /** Messages that all lists of a query may give together. */
+  messages: 5_000,
 };
+
+/** Throws `query-too-costly`. What is no GraphQL is for the parser to tell. */
+export function limitTokens(text: string): void {
+  const lexer = new Lexer(new Source(text));
+  try {
+    for (let count = 0; lexer.advance().kind !== TokenKind.EOF; count += 1) {
+      if (count === LIMITS.tokens) throw tooCostly(`The document has more than ${LIMITS.tokens} tokens.`);
+    }
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+  }
+}
 
 /** Depth and aliases of a document, looked at once for each document. */
 export function documentLimits(context: ValidationContext): ASTVisitor {
   let aliases = 0;
+  const report = (message: string, node: ASTNode): void =>
+    context.reportError(new GraphQLError(message, { nodes: node, extensions: { code: "query-too-costly" } }));
   return {
     Field: (node) => {
       if (!node.alias) return;
       aliases += 1;
-      if (aliases === LIMITS.aliases + 1)
-        context.reportError(new GraphQLError(`More than ${LIMITS.aliases} aliases.`, { nodes: node }));
+      if (aliases === LIMITS.aliases + 1) report(`The document has more than ${LIMITS.aliases} aliases.`, node);
     },
     OperationDefinition: (node) => {
-      if (depthOf(node.selectionSet, fragmentsOf(context.getDocument()), new Set()) > LIMITS.depth) {
-        context.reportError(new GraphQLError(`Deeper than ${LIMITS.depth}.`, { nodes: node }));
-      }
+      if (new Depths(context.getDocument()).of(node.selectionSet) > LIMITS.depth)
+        report(`The operation is deeper than ${LIMITS.depth} fields.`, node);
     },
   };
 }
 
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
-
-function fragmentsOf(document: DocumentNode): Fragments {
+export function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
   const fragments = document.definitions.filter((definition) => definition.kind === "FragmentDefinition");
   return new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
 }
 
-/** Introspection is as deep as tools ask it, and costs nothing: it does not count. */
-function depthOf(set: SelectionSetNode, fragments: Fragments, within: ReadonlySet<string>): number {
-  const depths = set.selections.map((selection) => {
-    if (selection.kind === "Field") {
+/** Each fragment is measured once: spreads within spreads would double the work with every step. */
+class Depths {
+  private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  private readonly known = new Map<string, number>();
+
+  constructor(document: DocumentNode) {
+    this.fragments = fragmentsOf(document);
+  }
+
+  /** Introspection is as deep as tools ask it, and costs nothing: it does not count. */
+  of(set: SelectionSetNode): number {
+    const depths = set.selections.map((selection) => {
+      if (selection.kind === "InlineFragment") return this.of(selection.selectionSet);
+      if (selection.kind === "FragmentSpread") return this.ofFragment(selection.name.value);
       if (selection.name.value.startsWith("__")) return 0;
-      return 1 + (selection.selectionSet ? depthOf(selection.selectionSet, fragments, within) : 0);
-    }
-    if (selection.kind === "InlineFragment") return depthOf(selection.selectionSet, fragments, within);
-    const { value } = selection.name;
-    const fragment = within.has(value) ? undefined : fragments.get(value);
-    return fragment ? depthOf(fragment.selectionSet, fragments, new Set([...within, value])) : 0;
-  });
-  return Math.max(0, ...depths);
-}
-
-/** Fields that make a call to a mail server, and how many there may be below a list. */
-const calls = new Set([
-  "mailboxes",
-  "mailbox",
-  "messages",
-  "message",
-  "quota",
-  "node",
-  "registerAccount",
-  "updateAccount",
-]);
-const lists: Readonly<Record<string, number>> = { accounts: 50, mailboxes: 20 };
-
-/**
- * Throws `query-too-costly` for an operation that may reach mail servers too often: counted before anything runs. Fields
- * of a message cost nothing of their own, since a list brings them along for all of its messages.
- */
-export function limitCost(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
-): void {
-  const counter = new CostCounter(fragmentsOf(document), variables);
-  counter.count(operation.selectionSet, 1, new Set());
-}
-
-class CostCounter {
-  private cost = 0;
-  private readonly fragments: Fragments;
-  private readonly variables: Readonly<Record<string, unknown>>;
-
-  constructor(fragments: Fragments, variables: Readonly<Record<string, unknown>>) {
-    this.fragments = fragments;
-    this.variables = variables;
+      return 1 + (selection.selectionSet ? this.of(selection.selectionSet) : 0);
+    });
+    return Math.max(0, ...depths);
   }
 
-  count(set: SelectionSetNode, times: number, within: ReadonlySet<string>): void {
-    for (const selection of set.selections) {
-      if (selection.kind === "Field") this.countField(selection, times, within);
-      else if (selection.kind === "InlineFragment") this.count(selection.selectionSet, times, within);
-      else this.countFragment(selection.name.value, times, within);
-    }
-  }
-
-  private countFragment(name: string, times: number, within: ReadonlySet<string>): void {
-    const fragment = within.has(name) ? undefined : this.fragments.get(name);
-    if (fragment) this.count(fragment.selectionSet, times, new Set([...within, name]));
-  }
-
-  private countField(field: FieldNode, times: number, within: ReadonlySet<string>): void {
-    const name = field.name.value;
-    if (calls.has(name)) this.cost += times;
-    if (this.cost > LIMITS.cost) throw tooCostly();
-    const usual = lists[name];
-    const below = usual === undefined ? times : times * (this.first(field) ?? usual);
-    if (field.selectionSet) this.count(field.selectionSet, below, within);
-  }
-
-  private first(field: FieldNode): number | undefined {
-    const value = field.arguments?.find((argument) => argument.name.value === "first")?.value;
-    if (value?.kind === "IntValue") return Number(value.value);
-    const given = value?.kind === "Variable" ? this.variables[value.name.value] : undefined;
-    return typeof given === "number" ? given : undefined;
+  private ofFragment(name: string): number {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    // A fragment within itself is another rule's business: here it ends.
+    this.known.set(name, 0);
+    const fragment = this.fragments.get(name);
+    const depth = fragment ? this.of(fragment.selectionSet) : 0;
+    this.known.set(name, depth);
+    return depth;
   }
 }
 
-function tooCostly(): Failure {
-  return new Failure("query-too-costly", {
-    detail: `The query may reach mail servers more than ${LIMITS.cost} times. Ask for fewer things at once.`,
-  });
+export function tooCostly(detail: string): Failure {
+  return new Failure("query-too-costly", { detail });
 }

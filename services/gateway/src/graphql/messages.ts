@@ -46,8 +46,9 @@ export async function messageConnection(
   info: GraphQLResolveInfo,
 ): Promise<MessageConnection> {
   requireAccount(identity, account, "read");
-  const fields = messageFieldsFor(selectedAt(info, ["edges", "node"], ["nodes"]));
-  const needsCursors = selectedAt(info, ["edges"]).has("cursor") || selectedAt(info, []).has("pageInfo");
+  const selected = (...paths: string[][]): Set<string> => selectedAt(info, "MessageConnection", ...paths);
+  const fields = messageFieldsFor(selected(["edges", "node"], ["nodes"]));
+  const needsCursors = selected(["edges"]).has("cursor") || selected([]).has("pageInfo");
   const filter = filterOf(args.filter);
   const input: ListMessagesInput = {
     account,
@@ -81,14 +82,18 @@ function windowOf({
   last,
   before,
 }: ConnectionArguments): Pick<ListMessagesInput, "limit" | "cursor" | "direction"> {
-  if ((first ?? null) !== null && (last ?? null) !== null) throw invalid("last", "give first or last, not both");
-  if (after && before) throw invalid("before", "give after or before, not both");
-  if (last ?? null) {
-    if (after) throw invalid("after", "goes with first");
-    return { limit: limitOf("last", last), direction: "backward", ...(before && { cursor: before }) };
+  if (isGiven(first) && isGiven(last)) throw invalid("last", "give first or last, not both");
+  if (isGiven(after) && isGiven(before)) throw invalid("before", "give after or before, not both");
+  if (isGiven(last)) {
+    if (isGiven(after)) throw invalid("after", "goes with first");
+    return { limit: limitOf("last", last), direction: "backward", ...(isGiven(before) && { cursor: before }) };
   }
-  if (before) throw invalid("before", "goes with last");
-  return { limit: limitOf("first", first), ...(after && { cursor: after }) };
+  if (isGiven(before)) throw invalid("before", "goes with last");
+  return { limit: limitOf("first", first), ...(isGiven(after) && { cursor: after }) };
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
 }
 
 export function limitOf(name: string, value: number | null | undefined): number {

@@ -1,5 +1,6 @@
 import {
   type Account,
+  accountId,
   Failure,
   isFailure,
   type Mailbox,
@@ -35,6 +36,8 @@ export const resolvers = {
       { mail, identity, call }: Context,
     ) => {
       requireScope(identity, "read", "manage");
+      if (args.after && !accountId.safeParse(args.after).success)
+        throw invalid("after", "is not a cursor of this list");
       const ids = identity.accounts ? [...identity.accounts] : undefined;
       const limit = limitOf("first", args.first);
       const { items, next } = await mail.listAccounts({ ids, limit, after: args.after ?? undefined }, call);
@@ -98,7 +101,7 @@ function pathOf({ account, id }: Pick<MessageSource, "account" | "id">): string 
 }
 
 async function accountOf(id: string, { mail, identity, call }: Context): Promise<Account | null> {
-  if (!canSee(identity, id)) return null;
+  if (!accountId.safeParse(id).success || !canSee(identity, id)) return null;
   requireScope(identity, "read", "manage");
   return orNull(mail.getAccount({ account: id }, call));
 }
@@ -121,8 +124,11 @@ async function mailboxOf(
 ): Promise<MailboxSource | null> {
   const given = [id, role, path].filter((value) => value !== null && value !== undefined);
   if (given.length !== 1) throw invalid("mailbox", "takes exactly one of id, role and path");
-  if (path) return (await mailboxesOf(account, context)).find((mailbox) => mailbox.path === path) ?? null;
+  if (typeof path === "string")
+    return (await mailboxesOf(account, context)).find((mailbox) => mailbox.path === path) ?? null;
   requireAccount(context.identity, account, "read");
+  // Within, a role may stand where an id does.
+  if (typeof id === "string" && !unpackMailboxId(id)) return null;
   const found = await orNull(context.mail.getMailbox({ account, mailbox: id ?? role ?? "" }, context.call));
   return found && { ...found, account };
 }
@@ -134,7 +140,12 @@ async function messageOf(
   info: GraphQLResolveInfo,
 ): Promise<MessageSource | null> {
   requireAccount(identity, account, "read");
-  const message = await loaders.message.load({ account, id, fields: messageFieldsFor(selectedAt(info, [])) });
+  if (!unpackMessageId(id)) return null;
+  const message = await loaders.message.load({
+    account,
+    id,
+    fields: messageFieldsFor(selectedAt(info, "Message", [])),
+  });
   return message && { ...message, account };
 }
 
@@ -142,7 +153,7 @@ async function messageOf(
 async function nodeOf(id: string, context: Context, info: GraphQLResolveInfo): Promise<NodeSource | null> {
   const key = unpackMessageId(id)?.accountKey ?? unpackMailboxId(id)?.accountKey;
   if (key === undefined) {
-    const account = /^[a-z0-9][a-z0-9-]{0,62}$/.test(id) ? await accountOf(id, context) : null;
+    const account = await accountOf(id, context);
     return account && { __typename: "Account", ...account };
   }
   const account = await context.accounts.idOfKey(key);

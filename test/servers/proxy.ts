@@ -1,0 +1,55 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export interface RecordingProxy {
+  host: string;
+  port: number;
+  /** Every command so far of those who came through it, without its tag; logins are left out. */
+  commands: string[];
+  stop(): Promise<void>;
+}
+
+/** Stands between a client and an IMAP server in clear text, changes nothing, and writes down what the client asks for. */
+export async function startRecordingProxy(target: { host: string; port: number }): Promise<RecordingProxy> {
+  const commands: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ ...target, noDelay: true });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.on("data", recordInto(commands));
+    client.pipe(upstream).pipe(client);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    commands,
+    stop: async () => {
+      const closed = once(server, "close");
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** A literal's lines have no tag that is followed by a command's name, or are taken for one: good enough to count by. */
+function recordInto(commands: string[]): (chunk: Buffer) => void {
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + chunk.toString("latin1")).split("\r\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const command = /^\S+ ((?:UID )?[A-Z]+\b.*)$/.exec(line)?.[1];
+      if (command !== undefined && !/^(LOGIN|AUTHENTICATE)\b/.test(command)) commands.push(command);
+    }
+  };
+}
