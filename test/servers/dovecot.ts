@@ -104,6 +104,7 @@ mail_max_userip_connections = ${options.maxConnections ?? 100}
 mail_fsync = never
 disable_plaintext_auth = no
 auth_mechanisms = plain login
+auth_failure_delay = 0
 ssl = yes
 ssl_cert = <${certificates.certificate}
 ssl_key = <${certificates.key}
@@ -114,6 +115,12 @@ service imap-login {
   }
   inet_listener imaps {
     port = ${tlsPort}
+  }
+}
+service anvil {
+  # Whoever mistypes a password often is otherwise kept waiting longer each time.
+  unix_listener anvil-auth-penalty {
+    mode = 0
   }
 }
 service imap {

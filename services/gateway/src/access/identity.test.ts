@@ -44,6 +44,7 @@ test("a token bound to accounts sees these alone; one bound to none at all sees 
   assert.ok(canSee(bearer(["read"], ["ada"]), "ada"));
   assert.ok(!canSee(bearer(["read"], ["ada"]), "bob"));
   assert.ok(!canSee(bearer(["admin"], []), "ada"));
+  assert.ok(!canSee(bearer(["admin"]), "Ada!"), "no account has such an id");
 });
 
 test("what may not be seen is not found, whatever scopes there are; only what is seen may be forbidden", () => {

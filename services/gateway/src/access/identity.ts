@@ -1,4 +1,4 @@
-import { Failure, type Scope } from "@postern/protocol";
+import { accountId, Failure, type Scope } from "@postern/protocol";
 
 /** Who asks. */
 export interface Identity {
@@ -9,8 +9,9 @@ export interface Identity {
   accounts: ReadonlySet<string> | null;
 }
 
+/** Nobody sees an account whose id none can have. */
 export function canSee(identity: Identity, account: string): boolean {
-  return identity.accounts === null || identity.accounts.has(account);
+  return identity.accounts ? identity.accounts.has(account) : accountId.safeParse(account).success;
 }
 
 /** Throws `scope-missing`. `admin` does everything; no other scope implies another. */

@@ -1,4 +1,4 @@
-import { account, accountInput, accountPatch, Failure } from "@postern/protocol";
+import { account, accountId, accountInput, accountPatch, Failure } from "@postern/protocol";
 import * as z from "zod";
 import { canSee, requireScope } from "../access/index.ts";
 import { callFor } from "../http/calls.ts";
@@ -23,7 +23,7 @@ const accountPage = z.object({ items: z.array(shown), nextCursor });
 const verifying = [...ofMail, "login-refused" as const];
 const page = z.strictObject({
   limit,
-  cursor: z.string().max(63).optional().describe("`nextCursor` of the page before."),
+  cursor: accountId.optional().describe("`nextCursor` of the page before."),
 });
 
 export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
