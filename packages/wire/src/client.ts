@@ -138,7 +138,17 @@ function readReport(response: Dispatcher.ResponseData, report: Report): void {
   if (typeof header === "string") addReport(report, JSON.parse(header) as Report);
 }
 
-async function* octets(body: Dispatcher.ResponseData["body"]): AsyncGenerator<Uint8Array> {
+/** Let go of before it is begun, a generator does nothing: the far end would wait for ever for its octets to be read. */
+function octets(body: Dispatcher.ResponseData["body"]): AsyncIterable<Uint8Array> {
+  const pieces = piecesOf(body);
+  const leave = (): Promise<IteratorResult<Uint8Array>> => {
+    body.on("error", () => undefined).destroy();
+    return pieces.return(undefined);
+  };
+  return { [Symbol.asyncIterator]: () => ({ next: () => pieces.next(), return: leave }) };
+}
+
+async function* piecesOf(body: Dispatcher.ResponseData["body"]): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) yield chunk as Uint8Array;
   } catch (error) {

@@ -141,6 +141,28 @@ test("a stream keeps its head and its octets", async () => {
   assert.equal(Buffer.concat(await Array.fromAsync(stream.body)).toString(), "onetwothree");
 });
 
+test("a stream that nobody begins to read is let go at the far end", async () => {
+  const gone = Promise.withResolvers<void>();
+  const { mail } = await farMail({
+    readRaw: async (_, call) =>
+      streamOf(
+        (async function* () {
+          try {
+            for (;;) {
+              call.signal.throwIfAborted();
+              yield Buffer.alloc(65_536);
+            }
+          } finally {
+            gone.resolve();
+          }
+        })(),
+      ),
+  });
+  const stream = await mail.readRaw({ account: "a", message: "m" }, newCall());
+  await stream.body[Symbol.asyncIterator]().return?.();
+  await gone.promise;
+});
+
 test("a stream that breaks off is an error, never a short end", async () => {
   const { mail } = await farMail({
     readPart: async () =>
