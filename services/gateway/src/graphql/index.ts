@@ -44,6 +44,8 @@ export async function registerGraphql(
     schema: makeExecutableSchema({ typeDefs, resolvers: { ...scalars, ...enums, ...resolvers } }),
     routes: false,
     cache: 1_000,
+    // Errors as they were thrown: mercurius' own form has lost what kind of failure they are.
+    errorFormatter: (execution) => ({ statusCode: 200, response: execution }),
     validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
   });
   app.graphql.addHook("preParsing", async (_, source) => limitTokens(source));
