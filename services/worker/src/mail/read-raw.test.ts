@@ -131,16 +131,13 @@ describe("a message's octets", () => {
     const source = noise(3 * MEBI);
     await fill("slow", source);
     const readers = await Promise.all(Array.from({ length: 40 }, async () => slowly(await read(house, "slow", 0))));
-    for (const reader of readers) {
-      await reader.next();
-      await reader.next();
-    }
+    const begun = await Promise.all(readers.map(async (reader) => [await reader.next(), await reader.next()]));
     assert.equal((await idsOf(house, "slow")).length, 1);
     const [patient, ...others] = readers;
     for (const reader of others) await reader.leave();
     const rest = (await patient?.rest()) ?? Buffer.alloc(0);
-    assert.ok(rest.equals(source.subarray(source.length - rest.length)));
-    assert.equal(rest.length, source.length - (64 << 10) - MEBI);
+    const pieces = (begun[0] ?? []).map((piece) => piece ?? Buffer.alloc(0));
+    assert.ok(Buffer.concat([...pieces, rest]).equals(source));
   });
 
   it("are given up with the call", async () => {
