@@ -76,8 +76,8 @@ function contextFor(request: FastifyRequest, reply: FastifyReply, mail: Mail, st
 }
 
 /** mercurius takes a document as JSON of its syntax tree too. No text was limited then, and nobody says it is well formed. */
-function demandText(document: DocumentNode): void {
-  if (!(document.loc instanceof Location))
+function demandText(document: DocumentNode | null): void {
+  if (!(document?.loc instanceof Location))
     throw new Failure("invalid-request", { detail: "The query is no GraphQL document." });
 }
 
