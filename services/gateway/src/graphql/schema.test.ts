@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import {
   accountState,
@@ -9,9 +10,10 @@ import {
   messageSort,
   partRole,
 } from "@postern/protocol";
-import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isObjectType } from "graphql";
+import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isObjectType, parse, validate } from "graphql";
 import { enums } from "./enums.ts";
 import { typeDefs } from "./index.ts";
+import { LIMITS } from "./limits.ts";
 
 const schema = buildSchema(typeDefs);
 
@@ -148,6 +150,32 @@ describe("the GraphQL schema", () => {
     includes(
       [],
       fieldsOf("Message").filter((name) => /thread/i.test(name)),
+    );
+  });
+
+  it("has what its documentation asks for", () => {
+    const page = readFileSync(new URL("../../../../docs/graphql.md", import.meta.url), "utf8");
+    const blocks = (language: string): string[] =>
+      [...page.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, text = ""]) => text);
+    const trusted = blocks("json").flatMap((text) => Object.values(JSON.parse(text) as Record<string, string>));
+    const documents = [...blocks("graphql"), ...trusted];
+    assert.equal(documents.length, 3);
+    for (const document of documents) assert.deepEqual(validate(schema, parse(document)), []);
+  });
+
+  it("has the limits that its documentation tells", () => {
+    const page = readFileSync(new URL("../../../../docs/graphql.md", import.meta.url), "utf8");
+    const told = (what: string): number =>
+      Number(new RegExp(`^\\| ${what}[^|]* \\| ([\\d,]+)`, "m").exec(page)?.[1]?.replace(",", ""));
+    assert.deepEqual(
+      {
+        tokens: told("tokens"),
+        depth: told("depth"),
+        aliases: told("aliases"),
+        calls: told("calls"),
+        messages: told("messages"),
+      },
+      LIMITS,
     );
   });
 });

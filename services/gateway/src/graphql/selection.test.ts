@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { buildSchema, type FieldNode, type FragmentDefinitionNode, Kind, parse } from "graphql";
+import fc from "fast-check";
+import {
+  buildSchema,
+  execute,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLResolveInfo,
+  Kind,
+  parse,
+} from "graphql";
 import { typeDefs } from "./index.ts";
 import { selectedAt } from "./selection.ts";
 
@@ -26,6 +35,67 @@ const ofMessage = (set: string, variables = {}): string[] =>
 const page = [["edges", "node"], ["nodes"]];
 const ofPage = (set: string, fragments = ""): string[] =>
   selected(`{ messages ${set} } ${fragments}`, "MessageConnection", { paths: page });
+
+const scalars: Readonly<Record<string, unknown>> = {
+  id: "x",
+  subject: "s",
+  text: "t",
+  html: "h",
+  size: 1,
+  flags: [],
+  etag: "e",
+};
+
+type Condition = "Node" | "Message" | "Mailbox";
+const fieldsOf: Record<Condition, string[]> = {
+  Node: ["id"],
+  Message: Object.keys(scalars),
+  Mailbox: ["id", "path", "name"],
+};
+const directive: fc.Arbitrary<string> = fc.constantFrom(
+  "",
+  "@include(if: $yes)",
+  "@skip(if: $yes)",
+  "@skip(if: $no) @include(if: true)",
+);
+
+function setOf(type: Condition, depth = 0): fc.Arbitrary<string> {
+  const name = fc.constantFrom(...fieldsOf[type]);
+  const field = fc.tuple(name, fc.boolean()).map(([of, aliased]) => (aliased ? `other_${of}: ${of}` : of));
+  const selections = [fc.tuple(field, directive), fc.tuple(fc.constantFrom("...OnMessage", "...OnMailbox"), directive)];
+  const inner = fc.constantFrom<Condition[]>("Node", "Message", "Mailbox");
+  if (depth < 3) {
+    selections.push(
+      fc.tuple(
+        directive.map((when) => `... ${when}`),
+        setOf(type, depth + 1),
+      ),
+    );
+    selections.push(
+      inner.chain((on) =>
+        fc.tuple(
+          directive.map((when) => `... on ${on} ${when}`),
+          setOf(on, depth + 1),
+        ),
+      ),
+    );
+  }
+  const selection = fc.oneof(...selections).map((words) => words.join(" "));
+  return fc.array(selection, { minLength: 1, maxLength: 4 }).map((all) => `{ ${all.join(" ")} }`);
+}
+
+/** A document that asks for a node, by fields, aliases, fragments of each kind and directives, in any mixture. */
+const document: fc.Arbitrary<string> = fc
+  .tuple(
+    setOf("Node"),
+    setOf("Message"),
+    setOf("Mailbox"),
+    fc.constantFrom("", 'again: node(id: "y") { ...OnMessage }'),
+  )
+  .map(
+    ([set, onMessage, onMailbox, more]) => `query Q($yes: Boolean!, $no: Boolean!) { node(id: "x") ${set} ${more} }
+      fragment OnMessage on Message ${onMessage} fragment OnMailbox on Mailbox ${onMailbox}`,
+  );
 
 describe("what a query selects", () => {
   it("is found under its real name, whatever it is called in the answer", () => {
@@ -66,5 +136,21 @@ describe("what a query selects", () => {
     const steps = Array.from({ length: 60 }, (_, at) => `fragment F${at} on Message { ...F${at + 1} ...F${at + 1} }`);
     const found = ofPage("{ nodes { ...F0 } }", `${steps.join(" ")} fragment F60 on Message { text }`);
     assert.deepEqual(found, ["text"]);
+  });
+
+  it("is just what execution then takes of the message, for any selection", async () => {
+    await fc.assert(
+      fc.asyncProperty(document, fc.boolean(), fc.boolean(), async (text, yes, no) => {
+        const taken = new Set<string>();
+        let foretold = new Set<string>();
+        const fieldResolver = (_: unknown, __: unknown, ___: unknown, info: GraphQLResolveInfo): unknown => {
+          if (info.fieldName !== "node") return taken.add(info.fieldName) && scalars[info.fieldName];
+          foretold = foretold.union(selectedAt(info, "Message", []));
+          return { __typename: "Message" };
+        };
+        await execute({ schema, document: parse(text), fieldResolver, variableValues: { yes, no } });
+        assert.deepEqual([...foretold].sort(), [...taken].sort());
+      }),
+    );
   });
 });
