@@ -28,6 +28,18 @@ test("all accounts are sealed anew with the first key, once", async () => {
   await store.close();
 });
 
+test("whose secrets were read to be sealed anew is written down, without them", async () => {
+  const store = await openSqliteStore(":memory:");
+  await store.accounts.create(account("a", sealedAs(oldRing, "a")));
+  await store.accounts.create(account("b", sealedAs(ring, "b")));
+  await reseal(store, ring);
+  const [entry, ...others] = await store.audit.list({ limit: 10 });
+  assert.deepEqual([entry?.actor, entry?.action, entry?.subject], ["operator", "account.resealed", "a"]);
+  assert.deepEqual(others, []);
+  assert.doesNotMatch(JSON.stringify(entry), /secret/);
+  await store.close();
+});
+
 test("a secret that no key opens is told and left as it is", async () => {
   const store = await openSqliteStore(":memory:");
   const lost = account("lost", sealedAs(KeyRing.parse(KeyRing.generate()), "lost"));
@@ -52,7 +64,7 @@ test("a password changed meanwhile is not overwritten", async () => {
     }
     return accounts.update(record);
   };
-  assert.equal((await reseal({ accounts: { ...accounts, update } }, ring)).resealed, 1);
+  assert.equal((await reseal({ ...store, accounts: { ...accounts, update } }, ring)).resealed, 1);
   const sealed = (await accounts.get("a"))?.sealed ?? "";
   assert.ok(ring.isCurrent(sealed));
   assert.equal(ring.open(sealed, accountSealContext("a")), "changed");

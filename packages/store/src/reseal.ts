@@ -1,5 +1,5 @@
 import { type KeyRing, SealError, accountSealContext } from "./seal.ts";
-import type { AccountRecord, AccountStore, Store } from "./store.ts";
+import type { AccountRecord, Store } from "./store.ts";
 
 export interface ResealCounts {
   accounts: number;
@@ -11,19 +11,29 @@ export interface ResealCounts {
 
 const PAGE = 100;
 
-/** Seals anew what is not sealed with the ring's first key. Safe beside running services, and to run again. */
-export async function reseal(store: Pick<Store, "accounts">, ring: KeyRing): Promise<ResealCounts> {
+type ResealStore = Pick<Store, "accounts" | "audit">;
+
+/**
+ * Seals anew what is not sealed with the ring's first key. Safe beside running services, and to run again. Whose secrets
+ * were read for it is written down.
+ */
+export async function reseal(store: ResealStore, ring: KeyRing): Promise<ResealCounts> {
   const counts: ResealCounts = { accounts: 0, resealed: 0, unreadable: [] };
   let after: string | undefined;
   for (;;) {
     const page = await store.accounts.list({ after, limit: PAGE });
-    for (const account of page) await resealOne(store.accounts, ring, account, counts);
+    for (const account of page) await resealOne(store, ring, account, counts);
     after = page.at(-1)?.id;
     if (after === undefined) return counts;
   }
 }
 
-async function resealOne(accounts: AccountStore, ring: KeyRing, account: AccountRecord, counts: ResealCounts) {
+async function resealOne(
+  { accounts, audit }: ResealStore,
+  ring: KeyRing,
+  account: AccountRecord,
+  counts: ResealCounts,
+) {
   counts.accounts += 1;
   let present: AccountRecord | null = account;
   // Another write that comes between is not lost: its record is read, and sealed anew if it still has to be.
@@ -35,6 +45,8 @@ async function resealOne(accounts: AccountStore, ring: KeyRing, account: Account
     }
     if (await accounts.update({ ...present, sealed })) {
       counts.resealed += 1;
+      const entry = { actor: "operator", action: "account.resealed", subject: present.id };
+      await audit.append({ ...entry, at: Date.now(), requestId: null, detail: null });
       return;
     }
     present = await accounts.get(account.id);

@@ -136,7 +136,7 @@ export interface MailboxStore {
 export interface AuditEntry {
   /** Epoch milliseconds. */
   at: number;
-  /** `admin`, a token's id, or `file`. */
+  /** `admin`, a token's id, `file` (the accounts file), or `operator` (a command). */
   actor: string;
   /** Such as `account.created`, `token.deleted`. */
   action: string;
