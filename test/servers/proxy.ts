@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 export interface RecordingProxy {
   host: string;
   port: number;
-  /** Every command so far of those who came through it, without its tag; logins are left out. */
+  /** Every command so far of those who came through it, without its tag; less what connections begin, stay and end with. */
   commands: string[];
   stop(): Promise<void>;
 }
@@ -41,6 +41,8 @@ export async function startRecordingProxy(target: { host: string; port: number }
   };
 }
 
+const own = /^(CAPABILITY|STARTTLS|LOGIN|AUTHENTICATE|ID|ENABLE|NAMESPACE|NOOP|IDLE|LOGOUT)\b/;
+
 /** A literal's lines have no tag that is followed by a command's name, or are taken for one: good enough to count by. */
 function recordInto(commands: string[]): (chunk: Buffer) => void {
   let rest = "";
@@ -49,7 +51,7 @@ function recordInto(commands: string[]): (chunk: Buffer) => void {
     rest = lines.pop() ?? "";
     for (const line of lines) {
       const command = /^\S+ ((?:UID )?[A-Z]+\b.*)$/.exec(line)?.[1];
-      if (command !== undefined && !/^(LOGIN|AUTHENTICATE)\b/.test(command)) commands.push(command);
+      if (command !== undefined && !own.test(command)) commands.push(command);
     }
   };
 }
