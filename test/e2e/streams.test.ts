@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { ImapFlow } from "imapflow";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
@@ -9,42 +6,7 @@ import { answerFetch, type Behaviour, startScriptedImap } from "../servers/scrip
 import { type Answer, type Ask, askWith } from "./client.ts";
 import { type House, type HouseKind, startHouse } from "./house.ts";
 import { otherClient } from "./mailbox.ts";
-
-const MEBI = 1 << 20;
-
-/** Octets that differ everywhere, in lines as mail has them. */
-function noise(size: number): Buffer {
-  const octets = Buffer.alloc(size);
-  for (let at = 0, state = size; at < size; at += 1) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    octets[at] = at % 80 === 78 && at < size - 1 ? 13 : at % 80 === 79 ? 10 : 33 + ((state >>> 16) % 94);
-  }
-  return octets;
-}
-
-interface Part {
-  headers: string[];
-  octets: Buffer | string;
-}
-
-function mixed(subject: string, parts: readonly Part[]): Buffer {
-  const head = [
-    `Subject: ${subject}`,
-    "From: ada@example.org",
-    "Date: Fri, 02 Jan 2026 03:04:05 +0000",
-    "MIME-Version: 1.0",
-  ];
-  const pieces = parts.flatMap(({ headers, octets }) => [
-    Buffer.from(["--cut-here", ...headers, "", ""].join("\r\n")),
-    Buffer.from(octets),
-    Buffer.from("\r\n"),
-  ]);
-  const start = Buffer.from([...head, "Content-Type: multipart/mixed; boundary=cut-here", "", ""].join("\r\n"));
-  return Buffer.concat([start, ...pieces, Buffer.from("--cut-here--\r\n")]);
-}
-
-const lines = (octets: Buffer): string => octets.toString("base64").replace(/(.{76})/g, "$1\r\n");
-const base64 = "Content-Transfer-Encoding: base64";
+import { all, base64, lines, MEBI, mixed, noise, open } from "./octets.ts";
 
 const small = mixed("small", [
   { headers: ["Content-Type: text/plain"], octets: "Hi there." },
@@ -266,40 +228,12 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
     test("a message that is deleted while it is read is seen to be", async () => {
       const { uid } = (await other.append("INBOX", large)) || {};
       const [id] = await ids("alice");
-      const answer = await open(`${message("alice", id)}/raw`);
+      const answer = await open(`${house.urls[0]}${message("alice", id)}/raw`, house.adminToken);
       const lock = await other.getMailboxLock("INBOX");
       await other.messageDelete(String(uid), { uid: true });
       lock.release();
       await assert.rejects(all(answer));
       assert.equal((await ask(`${message("alice", id)}/raw`)).status, 410);
-    });
-
-    /** An answer of which nothing is read before it is asked for. */
-    async function open(path: string, base = house.urls[0] ?? ""): Promise<IncomingMessage> {
-      const request = get(base + path, { agent: false, headers: { authorization: `Bearer ${house.adminToken}` } });
-      const [answer] = (await once(request, "response")) as [IncomingMessage];
-      assert.equal(answer.statusCode, 200);
-      return answer;
-    }
-
-    test("forty slow readers hold no session, cost little, and leave nothing behind when they go", async () => {
-      await Promise.all(house.urls.map(async (url) => all(await open(`${paths.large}/raw`, url))));
-      const processes = house.services.map(({ process }) => process.pid ?? 0);
-      const before = processes.map((pid) => memory(pid, "VmRSS"));
-      for (const pid of processes) writeFileSync(`/proc/${pid}/clear_refs`, "5");
-      const urls = Array.from({ length: 40 }, (_, index) => house.urls[index % house.urls.length]);
-      const readers = await Promise.all(urls.map((url) => open(`${paths.large}/raw`, url)));
-      for (let at = 0; at < 4 * MEBI; at += MEBI / 4) {
-        for (const reader of readers) await take(reader, MEBI / 4);
-        assert.equal((await ids("alice")).length, 2);
-      }
-      const more = processes.map((pid, index) => memory(pid, "VmHWM") - (before[index] ?? 0));
-      for (const octets of more)
-        assert.ok(octets <= 64 * MEBI, `${more.map((one) => Math.round(one / MEBI)).join(", ")} MiB more`);
-      const [patient, ...others] = readers;
-      for (const reader of others) reader.destroy();
-      assert.ok(patient && (await all(patient)).equals(large.subarray(4 * MEBI)));
-      assert.ok((await ask(`${paths.large}/raw`)).bytes.equals(large));
     });
 
     test("none of all this has set a flag", async () => {
@@ -317,26 +251,4 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       );
     });
   });
-}
-
-async function all(answer: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of answer) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces);
-}
-
-/** The next octets, exactly so many. */
-async function take(answer: IncomingMessage, size: number): Promise<void> {
-  for (let left = size; left > 0; ) {
-    const piece = answer.read(Math.min(left, answer.readableLength || left)) as Buffer | null;
-    if (piece === null) await once(answer, "readable");
-    else left -= piece.length;
-  }
-}
-
-/** Linux: what a process has, or had at most, in memory. */
-function memory(pid: number, what: "VmRSS" | "VmHWM"): number {
-  const [, kibi = ""] =
-    new RegExp(`^${what}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Number(kibi) * 1024;
 }

@@ -15,9 +15,12 @@ export interface Section {
   least?: number;
 }
 
-/** Of the first pieces, and for readers that are slower than the mail server: a piece stays in memory until it is read. */
+/** Octets of one FETCH: a piece stays in memory until its reader has taken it, so that all readers share what they may hold. */
 const LEAST_PIECE = 256 << 10;
 const MOST_PIECE = 1 << 20;
+const ALL_PIECES = 8 << 20;
+/** What is handed on at a time: streams keep one such more than they have sent. */
+const SLICE = 64 << 10;
 /** For one piece: the reader may take as long as they like between two. */
 const PIECE_MS = 60_000;
 
@@ -30,42 +33,28 @@ const PIECE_MS = 60_000;
 export async function* readPieces(core: Core, wanted: Section, call: Call): AsyncGenerator<Uint8Array> {
   const { first, last, least = Number.POSITIVE_INFINITY } = wanted;
   const end = last ?? Number.POSITIVE_INFINITY;
-  const pace = new Pace();
-  for (let offset = first; offset <= end; ) {
-    const length = Math.min(pace.length, end - offset + 1);
-    pace.begin();
-    const piece = await readPiece(core, wanted, offset, length, call);
-    pace.filled();
-    if (piece.length > 0) yield piece;
-    pace.emptied();
-    offset += piece.length;
-    if (last === null && piece.length < length && offset >= least) return;
-    if (piece.length > 0) continue;
-    if (last !== null) throw endedEarly();
-    return;
+  readers += 1;
+  try {
+    for (let offset = first; offset <= end; ) {
+      const length = Math.min(fairPiece(), end - offset + 1);
+      const piece = await readPiece(core, wanted, offset, length, call);
+      for (let at = 0; at < piece.length; at += SLICE) yield piece.subarray(at, at + SLICE);
+      offset += piece.length;
+      if (last === null && piece.length < length && offset >= least) return;
+      if (piece.length > 0) continue;
+      if (last !== null) throw endedEarly();
+      return;
+    }
+  } finally {
+    readers -= 1;
   }
 }
 
-/** Pieces grow while their reader is quicker than the mail server, and are small again as soon as it is not. */
-class Pace {
-  length = LEAST_PIECE;
-  private since = 0;
-  private took = 0;
+/** Of the whole process. */
+let readers = 0;
 
-  begin(): void {
-    this.since = performance.now();
-  }
-
-  filled(): void {
-    const now = performance.now();
-    this.took = now - this.since;
-    this.since = now;
-  }
-
-  emptied(): void {
-    const isQuick = performance.now() - this.since <= this.took;
-    this.length = isQuick ? Math.min(2 * this.length, MOST_PIECE) : LEAST_PIECE;
-  }
+function fairPiece(): number {
+  return Math.max(LEAST_PIECE, Math.min(MOST_PIECE, Math.floor(ALL_PIECES / readers)));
 }
 
 /** The size that a server told of a section, if it does end there; many servers tell estimates. Null: nobody knows. */
