@@ -16,6 +16,8 @@ test("base64 is decoded however it was broken", () => {
     ["aG!Vs\0bG*8=", "hello"],
     ["  aGVsbG8 =", "hello"],
     ["aGVsbG8=IQ==", "hello!"],
+    ["aGVsbG8=\r\nIQ==\r\n", "hello!"],
+    ["aGVsbG8=\r\n--list\r\nThis list is for all", "hello"],
     ["aGVsbG8====", "hello"],
     ["a", ""],
     ["====", ""],

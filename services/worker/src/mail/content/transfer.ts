@@ -43,18 +43,34 @@ function newDecoder(encoding: Encoding): Decoder {
 const nothing = new Uint8Array(0);
 const identity: Decoder = { push: (octets) => octets, end: () => nothing };
 
-/** RFC 2045 section 6.8: what is not of the alphabet is passed over. Padding ends a run; another may follow, as met in the wild. */
+/**
+ * RFC 2045 section 6.8: what is not of the alphabet is passed over. Padding ends a run; another may follow, as met in the
+ * wild. What follows padding and is no base64 is another's, such as the lines of a mailing list: it ends all.
+ */
 class Base64Decoder implements Decoder {
   private rest = "";
+  private isPadded = false;
+  private isOver = false;
 
   push(octets: Uint8Array): Uint8Array {
-    const text = this.rest + latin1(octets).replace(/[^A-Za-z0-9+/=]+/g, "");
+    if (this.isOver) return nothing;
+    const text = this.rest + this.untilOver(latin1(octets)).replace(/[^A-Za-z0-9+/=]+/g, "");
     const runs = text.split(/=+/);
     const last = runs.pop() ?? "";
     const whole = last.length - (last.length % 4);
     this.rest = last.slice(whole);
     const decoded = runs.map((run) => Buffer.from(run, "base64"));
     return Buffer.concat([...decoded, Buffer.from(last.slice(0, whole), "base64")]);
+  }
+
+  private untilOver(text: string): string {
+    const padding = this.isPadded ? 0 : text.indexOf("=");
+    if (padding < 0) return text;
+    this.isPadded = true;
+    const end = text.slice(padding).search(/[^A-Za-z0-9+/=\s]/);
+    if (end < 0) return text;
+    this.isOver = true;
+    return text.slice(0, padding + end);
   }
 
   end(): Uint8Array {
