@@ -13,9 +13,13 @@ export interface Service {
 }
 
 /** Starts a service's main file and waits until it says where it listens. */
-export async function startService(main: string, env: Record<string, string>): Promise<Service> {
+export async function startService(
+  main: string,
+  env: Record<string, string>,
+  args: readonly string[] = [],
+): Promise<Service> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("POSTERN_"));
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,48 +1,20 @@
-import fastify, { type FastifyInstance } from "fastify";
 import { type FetchMessageObject, ImapFlow } from "imapflow";
-import type { DovecotServer } from "../servers/index.ts";
 
-/** What one would write in an afternoon: fastify and ImapFlow with one warm connection for the account. The measure. */
-export async function startPlain(
-  server: DovecotServer,
-  name: string,
-): Promise<{ url: string; client: ImapFlow; stop(): Promise<void> }> {
-  const client = await connect(server, name);
-  await client.mailboxOpen("INBOX", { readOnly: true });
-  const app = fastify();
-  addRoutes(app, client);
-  const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  const stop = async (): Promise<void> => {
-    await app.close();
-    await client.logout();
-  };
-  return { url, client, stop };
+/** What the plain handler does on IMAP, and ImapFlow alone. */
+
+export interface MailServer {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
 }
 
-export async function connect(server: DovecotServer, name: string): Promise<ImapFlow> {
-  const { user, password } = server.user(name);
+export async function connect({ host, port, user, password }: MailServer): Promise<ImapFlow> {
   const auth = { user, pass: password };
-  const client = new ImapFlow({
-    host: server.host,
-    port: server.port,
-    secure: false,
-    doSTARTTLS: false,
-    auth,
-    logger: false,
-  });
+  const client = new ImapFlow({ host, port, secure: false, doSTARTTLS: false, auth, logger: false });
   client.on("error", () => undefined);
   await client.connect();
   return client;
-}
-
-function addRoutes(app: FastifyInstance, client: ImapFlow): void {
-  app.get("/list", () => listFifty(client));
-  app.get("/search", () => searchFifty(client));
-  app.get<{ Params: { uid: string } }>("/message/:uid", ({ params }) => readText(client, params.uid));
-  app.get<{ Params: { uid: string } }>("/raw/:uid", async ({ params }, reply) => {
-    const { content } = await client.download(params.uid, undefined, { uid: true });
-    return reply.type("message/rfc822").send(content);
-  });
 }
 
 const items = { uid: true, flags: true, envelope: true, bodyStructure: true, internalDate: true, size: true } as const;
@@ -66,6 +38,11 @@ export async function readText(client: ImapFlow, uid: string): Promise<object> {
   const chunks: Buffer[] = [];
   for await (const chunk of content ?? []) chunks.push(chunk as Buffer);
   return { ...row(message), text: Buffer.concat(chunks).toString() };
+}
+
+export async function drain(client: ImapFlow, uid: string): Promise<void> {
+  const { content } = await client.download(uid, undefined, { uid: true });
+  for await (const _ of content ?? []) continue;
 }
 
 function rows(messages: FetchMessageObject[]): object[] {
