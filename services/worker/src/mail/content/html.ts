@@ -1,7 +1,8 @@
 import sanitize from "sanitize-html";
-import { boundHtml } from "./bounds.ts";
+import { boundHtml, MAX_LENGTH } from "./bounds.ts";
 
 const MAX_DEPTH = 256;
+const MOST_PASSES = 5;
 
 const colour = [/^#[0-9a-f]{3,8}$/i, /^rgba?\([\d\s.,%]{1,40}\)$/i, /^[a-z]{3,20}$/i];
 /** Not negative, lest something be drawn over something else. */
@@ -216,5 +217,12 @@ export interface SafeHtml {
 /** HTML that can be shown: nothing in it runs, submits, covers the page or asks the network for anything by itself. */
 export function sanitizeHtml(html: string): SafeHtml {
   const bounded = boundHtml(html);
-  return { html: sanitize(bounded, options), isCut: bounded.length < html.length };
+  let clean = sanitize(bounded, options);
+  // What is left out between tags changes how the rest is read: it is read again until it stays as it is.
+  for (let pass = 1; pass < MOST_PASSES && clean.length <= MAX_LENGTH; pass += 1) {
+    const again = sanitize(clean, options);
+    if (again === clean) break;
+    clean = again;
+  }
+  return { html: clean, isCut: bounded.length < html.length };
 }

@@ -45,11 +45,13 @@ const identity: Decoder = { push: (octets) => octets, end: () => nothing };
 
 /**
  * RFC 2045 section 6.8: what is not of the alphabet is passed over. Padding ends a run; another may follow, as met in the
- * wild. What follows padding and is no base64 is another's, such as the lines of a mailing list: it ends all.
+ * wild. What follows padding and is no base64, or looks like a boundary, is another's, such as the lines of a mailing
+ * list: it ends all.
  */
 class Base64Decoder implements Decoder {
   private rest = "";
   private isPadded = false;
+  private endsInDash = false;
   private isOver = false;
 
   push(octets: Uint8Array): Uint8Array {
@@ -64,13 +66,23 @@ class Base64Decoder implements Decoder {
   }
 
   private untilOver(text: string): string {
+    const ends = [this.boundaryIn(text), this.junkIn(text)].filter((end) => end >= 0);
+    this.isOver = ends.length > 0;
+    return this.isOver ? text.slice(0, Math.min(...ends)) : text;
+  }
+
+  private boundaryIn(text: string): number {
+    const isSplit = this.endsInDash && text.startsWith("-");
+    this.endsInDash = text.endsWith("-");
+    return isSplit ? 0 : text.indexOf("--");
+  }
+
+  private junkIn(text: string): number {
     const padding = this.isPadded ? 0 : text.indexOf("=");
-    if (padding < 0) return text;
+    if (padding < 0) return -1;
     this.isPadded = true;
-    const end = text.slice(padding).search(/[^A-Za-z0-9+/=\s]/);
-    if (end < 0) return text;
-    this.isOver = true;
-    return text.slice(0, padding + end);
+    const junk = text.slice(padding).search(/[^A-Za-z0-9+/=\s]/);
+    return junk < 0 ? -1 : padding + junk;
   }
 
   end(): Uint8Array {
