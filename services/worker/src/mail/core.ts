@@ -1,5 +1,6 @@
 import type { Mail } from "@postern/protocol";
 import type { Cache, MailboxStore } from "@postern/store";
+import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { getMailbox } from "./get-mailbox.ts";
 import { getMessages } from "./get-messages.ts";
@@ -8,6 +9,7 @@ import { listMailboxes } from "./list-mailboxes.ts";
 import { type Answers, createAnswers } from "./list/answers.ts";
 import { listMessages } from "./list-messages.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
+import { SharedWork } from "../mirror/shared-work.ts";
 import type { AccountDirectory, Sessions } from "./ports.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
@@ -23,6 +25,7 @@ export interface CoreDeps {
 /** What every operation of the core works with. */
 export interface Core extends CoreDeps {
   registry: Registry;
+  listings: Listings;
   proofs: Proofs;
   answers: Answers;
 }
@@ -34,10 +37,13 @@ export type MailCore = Pick<
 
 /** The operations on mail itself; those on accounts are made by the accounts room. */
 export function createMailCore(deps: CoreDeps): MailCore {
+  const registry = createRegistry(deps.mailboxes);
+  const shared = new SharedWork();
   const core: Core = {
     ...deps,
-    registry: createRegistry(deps.mailboxes),
-    proofs: createProofs(deps.sessions),
+    registry,
+    listings: createListings(deps.sessions, registry, shared),
+    proofs: createProofs(deps.sessions, shared),
     answers: createAnswers(),
   };
   return {

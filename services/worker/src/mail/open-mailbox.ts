@@ -1,7 +1,6 @@
 import { type Call, Failure, noteProof } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
-import type { ImapSession, SelectedMailbox } from "../imap/session.ts";
-import type { Proof } from "../mirror/proofs.ts";
+import type { ImapSession, MailboxStatus, SelectedMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 
@@ -26,7 +25,7 @@ export interface OpenRequest {
 
 export interface Proved {
   record: MailboxRecord;
-  proof: Proof;
+  proof: MailboxStatus;
 }
 
 /** Null where the mailbox is not, or not surely, the one that was known under its path: opening it tells what it is. */
@@ -86,7 +85,7 @@ async function select(core: Core, account: AccountRef, key: number, session: Ima
   return { record: await core.registry.see(account, key, stateNow), state: stateNow };
 }
 
-function isKnown(record: MailboxRecord, state: Pick<Proof, "uidValidity" | "mailboxId">): boolean {
+function isKnown(record: MailboxRecord, state: Pick<MailboxStatus, "uidValidity" | "mailboxId">): boolean {
   const sameObject = state.mailboxId === null || record.mailboxId === state.mailboxId;
   return record.uidValidity === state.uidValidity && sameObject;
 }

@@ -1,7 +1,6 @@
 import { type Call, isFailure, type ListMessagesOutput, type Message } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { Core } from "../core.ts";
-import { listAndLearn } from "../mailboxes/resolve.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import { type OpenMailbox, openMailbox } from "../open-mailbox.ts";
 import { readMessages } from "../rows/read-messages.ts";
@@ -50,19 +49,16 @@ async function mailboxesToVisit(
   core: Core,
   { account, call }: ListRequest,
 ): Promise<{ filled: MailboxRecord[]; marks: string[] | null }> {
-  return core.sessions.use({ account: account.id, lane: "interactive", call }, async (session) => {
-    const counters = session.abilities.listStatus;
-    const { listed, records } = await listAndLearn(core, { account, session, call, counters });
-    const filled: MailboxRecord[] = [];
-    const marks: StateMark[] = [];
-    for (const mailbox of listed) {
-      const record = records.get(mailbox.path);
-      if (!record || !isSelectable(mailbox)) continue;
-      marks.push(mailbox.status && markOf(record.key, mailbox.status));
-      if (mailbox.status?.messages !== 0) filled.push(record);
-    }
-    return { filled, marks: marks.every((mark) => mark !== null) ? marks : null };
-  });
+  const { listed, records } = await core.listings.current(account, "offered", call);
+  const filled: MailboxRecord[] = [];
+  const marks: StateMark[] = [];
+  for (const mailbox of listed) {
+    const record = records.get(mailbox.path);
+    if (!record || !isSelectable(mailbox)) continue;
+    marks.push(mailbox.status && markOf(record.key, mailbox.status));
+    if (mailbox.status?.messages !== 0) filled.push(record);
+  }
+  return { filled, marks: marks.every((mark) => mark !== null) ? marks : null };
 }
 
 /** Undefined for a mailbox that is gone since it was listed, or that the user may see but not read. */

@@ -24,9 +24,8 @@ export function assignRoles(listed: readonly ListedMailbox[]): Map<string, Mailb
       if (role) give(path, role);
     }
   }
-  for (const name of namesInOrder) {
-    for (const mailbox of mailboxes) if (topLevelName(mailbox) === name.name) give(mailbox.path, name.role);
-  }
+  const named = Map.groupBy(mailboxes, topLevelName);
+  for (const { name, role } of namesInOrder) for (const { path } of named.get(name) ?? []) give(path, role);
   return roles;
 }
 
