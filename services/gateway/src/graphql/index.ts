@@ -6,7 +6,9 @@ import {
   type DocumentNode,
   getOperationAST,
   getVariableValues,
+  GraphQLError,
   type GraphQLSchema,
+  Kind,
   Location,
   NoSchemaIntrospectionCustomRule,
 } from "graphql";
@@ -44,6 +46,8 @@ export async function registerGraphql(
     schema: makeExecutableSchema({ typeDefs, resolvers: { ...scalars, ...enums, ...resolvers } }),
     routes: false,
     cache: 1_000,
+    // From its second time on a query runs as compiled code, at a third of the cost.
+    jit: 1,
     // Errors as they were thrown: mercurius' own form has lost what kind of failure they are.
     errorFormatter: (execution) => ({ statusCode: 200, response: execution }),
     validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
@@ -52,6 +56,8 @@ export async function registerGraphql(
   app.graphql.addHook("preValidation", async (_, document) => demandText(document));
   app.graphql.addHook("preExecution", async (schema, document, context, variables) => {
     beforeExecution(schema, document, context as unknown as Context, variables ?? {});
+    // Compiled code is kept for a document's text, whichever of its operations was asked for: such a one is not compiled.
+    return countOperations(document) > 1 ? { document } : undefined;
   });
   serveHttp(app, {
     access,
@@ -89,10 +95,21 @@ function beforeExecution(
   variables: Record<string, unknown>,
 ): void {
   const operation = getOperationAST(document, operationName);
-  if (!operation) return;
+  if (!operation) throw malformed([new GraphQLError("The document does not tell which operation is to run.")]);
   if (isSafe && operation.operation !== "query") {
     throw new Failure("method-not-allowed", { detail: "A mutation is sent by POST." });
   }
-  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-  if (coerced) limitCost({ schema, document, operation, variables: coerced });
+  // mercurius leaves out this look when it compiles.
+  const { errors, coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  if (errors) throw malformed(errors);
+  limitCost({ schema, document, operation, variables: coerced });
+}
+
+/** As mercurius says it of what it finds itself. */
+function malformed(errors: readonly GraphQLError[]): Error {
+  return Object.assign(new Error("the request is malformed"), { code: "MER_ERR_GQL_VALIDATION", errors });
+}
+
+function countOperations({ definitions }: DocumentNode): number {
+  return definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length;
 }
