@@ -1,1 +1,1 @@
-export { type Lease, Pool } from "./pool.ts";
+export { type Counts, type Lease, Pool } from "./pool.ts";

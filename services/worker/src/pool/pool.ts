@@ -1,36 +1,29 @@
 /** Lends scarce things. Knows nothing of what they are. */
+import { Entry, type State } from "./entry.ts";
+import { Queue, reasonOf, type Waiter, type Wish } from "./queue.ts";
 
-export type State = "opening" | "free" | "lent" | "closing";
-
-export type Lane = "interactive" | "bulk";
+export type Counts = Record<State, number> & { waiting: number };
 
 export interface PoolOptions<T> {
   open: () => Promise<T>;
-  /** `gracefully`: with all due ceremony. Must not throw. */
-  close: (thing: T, gracefully: boolean) => void;
+  /** `gracefully`: with all due ceremony. Its place is taken until it is done. Must not fail. */
+  close: (thing: T, gracefully: boolean) => Promise<void> | void;
   isUsable: (thing: T) => boolean;
   /** How many there may be now. */
   limit: () => number;
-  /** Takes a place in a limit shared with other pools; false: there is none. */
-  takePlace: () => boolean;
-  givePlace: () => void;
+  /** Takes a place in a limit shared with other pools, and gives the way to give it back; null: there is none now. */
+  takePlace: () => (() => void) | null;
+  /** Whether other pools wait for the places that this one has. */
+  isPlaceWanted: () => boolean;
   /** Whether those who wait may still hope after opening failed; otherwise they are told of the failure. */
-  canWaitAfter: (error: unknown, others: number) => boolean;
+  canWaitAfter: (error: unknown, others: Counts) => boolean;
+  /** Why those who wait may as well not, when there is nothing and nothing can be opened now. Null: they may. */
+  hopeless: () => Error | null;
   /** The error for one who waited in vain: too long, in too long a queue, or because the pool ends. */
-  refuse: (why: "deadline" | "queue-full" | "ended") => Error;
+  refuse: (why: "deadline" | "queue-full" | "ended", counts: Counts) => Error;
+  /** In each lane. */
   maxWaiting: number;
   now: () => number;
-}
-
-export interface Wish {
-  /** What the thing was last used for: one used for the same is preferred. */
-  key: string | null;
-  /** One last used for this is taken only where there is no other; another is then opened for those to come. */
-  avoid?: string | undefined;
-  lane: Lane;
-  /** In the clock's milliseconds. */
-  deadline: number;
-  signal: AbortSignal;
 }
 
 export interface Lease<T> {
@@ -39,116 +32,92 @@ export interface Lease<T> {
   release(usedFor: string | null): void;
 }
 
-interface Entry<T> {
-  state: State;
-  thing: T | null;
-  key: string | null;
-  lane: Lane;
-  freeSince: number;
-}
-
-interface Waiter<T> {
-  wish: Wish;
-  resolve: (lease: Lease<T>) => void;
-  reject: (error: Error) => void;
-}
-
-const transitions: Readonly<Record<State, readonly State[]>> = {
-  opening: ["free", "closing"],
-  free: ["lent", "closing"],
-  lent: ["free", "closing"],
-  closing: [],
-};
-
 export class Pool<T> {
   private readonly options: PoolOptions<T>;
   private readonly entries = new Set<Entry<T>>();
-  private waiters: Waiter<T>[] = [];
+  private readonly queue: Queue<Lease<T>>;
+  private generation = 0;
   private ended = false;
-  private idle: (() => void)[] = [];
+  private changed = false;
+  private advancing = false;
+  private whenEmpty: (() => void)[] = [];
 
   constructor(options: PoolOptions<T>) {
     this.options = options;
+    const { maxWaiting, now } = options;
+    this.queue = new Queue({ maxWaiting, now, late: () => this.refusal("deadline") });
   }
 
-  counts(): Record<State, number> & { waiting: number } {
-    const counts = { opening: 0, free: 0, lent: 0, closing: 0, waiting: this.waiters.length };
+  counts(): Counts {
+    const counts = { opening: 0, free: 0, lent: 0, closing: 0, waiting: this.queue.length };
     for (const entry of this.entries) counts[entry.state] += 1;
     return counts;
   }
 
-  get size(): number {
-    return this.entries.size;
-  }
-
   get isEmpty(): boolean {
-    return this.entries.size === 0 && this.waiters.length === 0;
+    return this.entries.size === 0 && this.queue.length === 0;
   }
 
-  /** The only way to borrow. */
+  /** The only way to borrow. Who is served may have given up in the same moment, and is to look. */
   borrow(wish: Wish): Promise<Lease<T>> {
-    if (this.ended) return Promise.reject(this.options.refuse("ended"));
-    if (this.waiters.length >= this.options.maxWaiting) return Promise.reject(this.options.refuse("queue-full"));
+    if (wish.signal.aborted) return Promise.reject(reasonOf(wish.signal));
+    if (this.ended) return Promise.reject(this.refusal("ended"));
+    if (wish.deadline <= this.options.now()) return Promise.reject(this.refusal("deadline"));
+    if (this.queue.isFull(wish.lane)) return Promise.reject(this.refusal("queue-full"));
     return new Promise((resolve, reject) => {
-      const waiter = this.queue(wish, resolve, reject);
-      this.serve();
-      if (this.waiters.includes(waiter)) this.openMore();
+      this.queue.add(wish, resolve, reject);
+      this.advance();
     });
   }
 
-  private queue(wish: Wish, resolve: (lease: Lease<T>) => void, reject: (error: Error) => void): Waiter<T> {
-    const leave = (error: Error): void => {
-      this.waiters = this.waiters.filter((other) => other !== waiter);
-      waiter.reject(error);
-    };
-    const left = Math.max(0, wish.deadline - this.options.now());
-    const timer = setTimeout(() => leave(this.options.refuse("deadline")), Math.min(left, 0x7fffffff));
-    const giveUp = (): void => leave(wish.signal.reason instanceof Error ? wish.signal.reason : new Error("aborted"));
-    wish.signal.addEventListener("abort", giveUp, { once: true });
-    const settled = (): void => {
-      clearTimeout(timer);
-      wish.signal.removeEventListener("abort", giveUp);
-    };
-    const waiter: Waiter<T> = {
-      wish,
-      resolve: (lease) => {
-        settled();
-        resolve(lease);
-      },
-      reject: (error) => {
-        settled();
-        reject(error);
-      },
-    };
-    this.waiters.push(waiter);
-    if (wish.signal.aborted) giveUp();
-    return waiter;
+  private refusal(why: "deadline" | "queue-full" | "ended"): Error {
+    return this.options.refuse(why, this.counts());
+  }
+
+  /** What is to be done after every change: lends what is free, opens what is missing. What it does may bring the next change. */
+  private advance(): void {
+    this.changed = true;
+    if (this.advancing) return;
+    this.advancing = true;
+    while (this.changed) {
+      this.changed = false;
+      this.serve();
+      this.openMore();
+    }
+    this.advancing = false;
+  }
+
+  /** A place that is given back may be offered back at once: nothing is done about it before the change is whole. */
+  private after(change: () => void): void {
+    const { advancing } = this;
+    this.advancing = true;
+    change();
+    this.advancing = advancing;
+    this.advance();
   }
 
   /** Lends what is free to those who wait: interactive ones first, each lane in its order. */
   private serve(): void {
-    for (const waiter of this.inTurn()) {
-      if (waiter.wish.lane === "bulk" && !this.bulkMayTake()) break;
+    for (const waiter of this.queue.inTurn()) {
+      if (waiter.wish.lane === "bulk" && this.roomForBulk() <= 0) break;
       const entry = this.bestFor(waiter.wish);
       if (!entry) break;
-      this.waiters = this.waiters.filter((other) => other !== waiter);
-      if (this.entries.size === 1 && entry.key !== null && entry.key === waiter.wish.avoid) this.openAnother();
-      waiter.resolve(this.lend(entry, waiter.wish));
+      this.lendTo(waiter, entry);
     }
   }
 
-  private inTurn(): Waiter<T>[] {
-    const bulk = this.waiters.filter(({ wish }) => wish.lane === "bulk");
-    return bulk.length === 0
-      ? [...this.waiters]
-      : [...this.waiters.filter(({ wish }) => wish.lane !== "bulk"), ...bulk];
+  private lendTo(waiter: Waiter<Lease<T>>, entry: Entry<T>): void {
+    const { avoid, lane } = waiter.wish;
+    if (entry.key !== null && entry.key === avoid && this.entries.size === 1) this.openOne();
+    entry.lane = lane;
+    waiter.resolve(this.lend(entry));
   }
 
   /** One place is never lent to bulk work, so that nobody who waits in front of a screen waits for a download. */
-  private bulkMayTake(): boolean {
+  private roomForBulk(): number {
     let lent = 0;
     for (const entry of this.entries) if (entry.state === "lent" && entry.lane === "bulk") lent += 1;
-    return lent < Math.max(1, this.options.limit() - 1);
+    return Math.max(1, this.options.limit() - 1) - lent;
   }
 
   private bestFor({ key, avoid }: Wish): Entry<T> | null {
@@ -156,140 +125,185 @@ export class Pool<T> {
     let avoided: Entry<T> | null = null;
     for (const entry of this.entries) {
       if (entry.state !== "free") continue;
-      if (!entry.thing || !this.options.isUsable(entry.thing)) this.discard(entry, false);
+      if (!this.isUsable(entry)) this.discard(entry, false);
       else if (entry.key !== null && entry.key === avoid) avoided = entry;
       else if (entry.key === key) return entry;
-      else if (!best || entry.freeSince < best.freeSince) best = entry;
+      else if (!best || entry.unusedSince < best.unusedSince) best = entry;
     }
     return best ?? avoided;
   }
 
-  private lend(entry: Entry<T>, wish: Wish): Lease<T> {
-    this.change(entry, "lent");
-    entry.lane = wish.lane;
+  private isUsable({ thing }: Entry<T>): boolean {
+    return thing !== null && this.options.isUsable(thing);
+  }
+
+  private lend(entry: Entry<T>): Lease<T> {
+    entry.become("lent");
     let released = false;
     return {
       thing: entry.thing as T,
       release: (usedFor) => {
         if (released) return;
         released = true;
+        if (entry.state !== "lent") return;
+        entry.unusedSince = this.options.now();
         this.takeBack(entry, usedFor);
       },
     };
   }
 
   private takeBack(entry: Entry<T>, usedFor: string | null): void {
-    if (entry.state !== "lent") return;
-    if (this.ended || !this.options.isUsable(entry.thing as T)) this.discard(entry, this.ended);
-    else if (this.entries.size > Math.max(1, this.options.limit())) this.discard(entry, true);
-    else this.free(entry, usedFor);
-    this.serve();
-    this.openMore();
+    this.after(() => {
+      if (!this.isUsable(entry)) this.discard(entry, false);
+      else if (this.isInExcess(entry)) this.discard(entry, true);
+      else this.free(entry, usedFor);
+    });
+  }
+
+  /** Of an earlier generation, beyond a limit that was lowered, or more than others who have none should wait for. */
+  private isInExcess(entry: Entry<T>): boolean {
+    if (this.ended || entry.generation !== this.generation) return true;
+    const { closing } = this.counts();
+    const size = this.entries.size - closing;
+    if (size > Math.max(1, this.options.limit())) return true;
+    return (size > 1 || this.queue.length === 0) && this.options.isPlaceWanted();
   }
 
   private free(entry: Entry<T>, usedFor: string | null): void {
-    this.change(entry, "free");
+    entry.become("free");
     entry.key = usedFor;
-    entry.freeSince = this.options.now();
+    entry.quietSince = this.options.now();
   }
 
   /** Opens as many as there are waiters without one on its way to them, within the limits. */
   private openMore(): void {
-    const { opening } = this.counts();
-    let wanted = this.waiters.length - opening;
-    while (wanted > 0 && this.entries.size < Math.max(1, this.options.limit()) && this.options.takePlace()) {
-      wanted -= 1;
-      void this.open();
+    let wanted = this.queue.count("interactive") + Math.min(this.queue.count("bulk"), Math.max(0, this.roomForBulk()));
+    for (const entry of this.entries) {
+      if (entry.state === "opening" && entry.generation === this.generation) wanted -= 1;
     }
+    while (wanted > 0 && this.openOne()) wanted -= 1;
+    if (this.queue.length === 0 || this.entries.size > 0) return;
+    const error = this.options.hopeless();
+    if (error) this.queue.rejectAll(error);
   }
 
-  /** For those to come: nobody waits for it, and its failing is nobody's. */
-  private openAnother(): void {
-    if (this.options.limit() > 1 && this.options.takePlace()) void this.open();
-  }
-
-  private async open(): Promise<void> {
-    const entry: Entry<T> = { state: "opening", thing: null, key: null, lane: "interactive", freeSince: 0 };
+  /** False: there is no place for one more. */
+  private openOne(): boolean {
+    if (this.ended || this.entries.size >= Math.max(1, this.options.limit())) return false;
+    const givePlace = this.options.takePlace();
+    if (!givePlace) return false;
+    const entry = new Entry<T>(this.generation, givePlace);
     this.entries.add(entry);
+    void this.open(entry);
+    return true;
+  }
+
+  private async open(entry: Entry<T>): Promise<void> {
     try {
       entry.thing = await this.options.open();
     } catch (error) {
-      this.discard(entry, false);
-      this.openingFailed(error);
+      this.after(() => this.openingFailed(entry, error));
       return;
     }
+    entry.unusedSince = this.options.now();
     // Whoever it was opened for may have given up: it is there for the next.
-    if (this.ended) this.discard(entry, true);
-    else this.free(entry, null);
-    this.serve();
+    const isWanted = !this.ended && entry.generation === this.generation;
+    this.after(() => (isWanted ? this.free(entry, null) : this.discard(entry, true)));
   }
 
-  private openingFailed(error: unknown): void {
-    if (this.options.canWaitAfter(error, this.entries.size)) return;
-    const waiters = this.waiters;
-    this.waiters = [];
-    for (const waiter of waiters) waiter.reject(error instanceof Error ? error : new Error(String(error)));
+  private openingFailed(entry: Entry<T>, error: unknown): void {
+    this.discard(entry, false);
+    // What an earlier generation met with says nothing about this one.
+    if (entry.generation !== this.generation) return;
+    if (this.options.canWaitAfter(error, this.counts())) return;
+    this.queue.rejectAll(error instanceof Error ? error : new Error(String(error)));
   }
 
   private discard(entry: Entry<T>, gracefully: boolean): void {
-    if (entry.state === "closing") return;
-    this.change(entry, "closing");
-    this.entries.delete(entry);
-    this.options.givePlace();
-    if (entry.thing !== null) this.options.close(entry.thing, gracefully);
-    if (this.entries.size === 0) for (const resolve of this.idle.splice(0)) resolve();
+    entry.become("closing");
+    const closing = entry.thing === null ? undefined : this.options.close(entry.thing, gracefully);
+    if (closing) void closing.then(() => this.remove(entry)).then(() => this.advance());
+    else this.remove(entry);
   }
 
-  /** The only place where a state changes. */
-  private change(entry: Entry<T>, to: State): void {
-    if (!transitions[entry.state].includes(to)) throw new Error(`from ${entry.state} to ${to}`);
-    entry.state = to;
+  private remove(entry: Entry<T>): void {
+    this.entries.delete(entry);
+    entry.givePlace();
+    if (this.entries.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve();
   }
 
   /** A thing that ended by itself is let go of at once if it is free; a lent one when it comes back. */
   dropDead(thing: T): void {
-    for (const entry of this.entries) {
-      if (entry.thing === thing && entry.state === "free") this.discard(entry, false);
-    }
-    this.openMore();
+    this.after(() => {
+      for (const entry of this.entries) {
+        if (entry.thing === thing && entry.state === "free") this.discard(entry, false);
+      }
+    });
   }
 
-  /** Lets those go that were free for longer than this. */
-  dropIdle(longerThanMs: number): void {
+  /** Lets those go that nobody has used for longer than this. */
+  dropUnused(longerThanMs: number): void {
     const before = this.options.now() - longerThanMs;
-    for (const entry of this.entries) {
-      if (entry.state === "free" && entry.freeSince <= before) this.discard(entry, true);
-    }
+    this.after(() => {
+      for (const entry of this.entries) {
+        if (entry.state === "free" && entry.unusedSince <= before) this.discard(entry, true);
+      }
+    });
   }
 
-  /** What is free and was for longer than this, taken out of turn for a moment each, to keep it alive. */
+  /** Lets the one go that is free for longest, because others need its place. False: none is free. */
+  spare(): boolean {
+    let longest: Entry<T> | null = null;
+    for (const entry of this.entries) {
+      if (entry.state === "free" && (!longest || entry.unusedSince < longest.unusedSince)) longest = entry;
+    }
+    if (longest) this.discard(longest, true);
+    return longest !== null;
+  }
+
+  /** A place that was not there may be there now. */
+  retry(): void {
+    this.advance();
+  }
+
+  /** What is free and quiet for longer than this is taken out of turn for a moment, to keep it alive. */
   tend(longerThanMs: number, work: (thing: T) => Promise<void>): void {
     const before = this.options.now() - longerThanMs;
     for (const entry of this.entries) {
-      if (entry.state !== "free" || entry.freeSince > before || entry.thing === null) continue;
-      const lease = this.lend(entry, { key: entry.key, lane: "bulk", deadline: 0, signal: neverAborts });
-      const { key } = entry;
-      void work(lease.thing).then(
-        () => lease.release(key),
-        () => lease.release(null),
-      );
+      if (entry.state !== "free" || entry.quietSince > before || entry.thing === null) continue;
+      entry.become("lent");
+      entry.lane = "interactive";
+      const back = (): void => {
+        if (entry.state === "lent") this.takeBack(entry, entry.key);
+      };
+      void work(entry.thing).then(back, back);
     }
+  }
+
+  /** What is open or on its way is of yesterday: what is free goes now, the rest as it comes. Those who wait go on waiting. */
+  raise(): void {
+    this.generation += 1;
+    this.after(() => this.discardFree(true));
+  }
+
+  private discardFree(gracefully: boolean): void {
+    for (const entry of this.entries) if (entry.state === "free") this.discard(entry, gracefully);
   }
 
   /** Lends no more, lets what is free go, takes the rest back as it comes. Resolves when all are gone. */
   drain(): Promise<void> {
     this.ended = true;
-    for (const waiter of this.waiters.splice(0)) waiter.reject(this.options.refuse("ended"));
-    for (const entry of this.entries) if (entry.state === "free") this.discard(entry, true);
+    this.queue.rejectAll(this.refusal("ended"));
+    this.discardFree(true);
     if (this.entries.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.idle.push(resolve));
+    return new Promise((resolve) => this.whenEmpty.push(resolve));
   }
 
   /** Cuts everything, what is lent included. */
   destroy(): void {
-    void this.drain();
+    this.ended = true;
+    this.queue.rejectAll(this.refusal("ended"));
+    this.discardFree(false);
     for (const entry of this.entries) if (entry.state === "lent") this.discard(entry, false);
   }
 }
-
-const neverAborts = new AbortController().signal;

@@ -1,9 +1,12 @@
 import { type AccountState, type Call, Failure, isFailure } from "@postern/protocol";
 import type { CommandReport, ConnectOptions, ImapSession, OpenSession } from "../imap/index.ts";
 import type { Borrow } from "../mail/ports.ts";
-import { type Lease, Pool } from "../pool/index.ts";
+import { type Counts, type Lease, Pool } from "../pool/index.ts";
 import { BackOff } from "./back-off.ts";
-import { type HostPlaces, LearntLimit, PER_ACCOUNT } from "./limits.ts";
+import { type HostPlaces, LearntLimit, PER_ACCOUNT, type Tenant } from "./limits.ts";
+import { Loan } from "./loan.ts";
+import { isPassing, refuse } from "./refusals.ts";
+import { Standing } from "./standing.ts";
 
 /** How an account is reached at present. */
 export interface Reach {
@@ -17,11 +20,12 @@ export interface Reach {
 }
 
 export interface AccountSessionsOptions {
-  account: string;
-  reach: Reach;
+  /** As it is now. Throws `not-found` and `account-disabled`. */
+  reach: () => Promise<Reach>;
   connect: (options: ConnectOptions) => Promise<OpenSession>;
   places: HostPlaces;
   now: () => number;
+  random: () => number;
   onState: (generation: number, state: AccountState, detail: string | null) => void;
   onCommand: (report: CommandReport) => void;
   timeouts: Timeouts;
@@ -33,157 +37,198 @@ export interface Timeouts {
   commandMs: number;
 }
 
+/** In each lane. */
 const MAX_WAITING = 500;
+/** How often a job is begun because the sessions before turned out to be dead. */
+const MOST_ATTEMPTS = PER_ACCOUNT + 2;
 
 interface Held {
   session: OpenSession;
   /** Whom what the session does is accounted to. */
   call: Call | null;
+  /** Commands that went well since the login. */
+  answered: number;
 }
 
-/** The sessions of one account under one generation of its settings. */
+/** When a session died: before it was ever of use, unnoticed since it was used last, or in the middle of a job. */
+type Death = "new" | "idle" | "busy";
+
+/** The sessions of one account. */
 export class AccountSessions {
-  readonly generation: number;
   private readonly options: AccountSessionsOptions;
   private readonly pool: Pool<Held>;
-  private readonly limit: LearntLimit;
-  private readonly backOff: BackOff;
-  private refused: Failure | null;
+  private readonly tenant: Tenant;
+  private reach: Reach;
+  private standing: Standing;
+  /** The account was changed or is gone: the next reach is taken whatever its generation. */
+  private isVoid = false;
   /** Failures of work whose session died under it. */
-  private readonly casualties = new WeakSet<Error>();
+  private readonly deaths = new WeakMap<Failure, Death>();
 
-  constructor(options: AccountSessionsOptions) {
-    const { reach, places, now } = options;
+  constructor(reach: Reach, options: AccountSessionsOptions) {
     this.options = options;
-    this.generation = reach.generation;
-    this.limit = new LearntLimit(PER_ACCOUNT, now);
-    this.backOff = new BackOff(now);
-    this.refused = reach.refusal === null ? null : reauthRequired(reach.refusal);
+    this.reach = reach;
+    this.standing = this.newStanding(reach, null);
+    this.tenant = { spare: () => this.pool.spare(), retry: () => this.pool.retry() };
     this.pool = new Pool<Held>({
       open: () => this.open(),
-      close: ({ session }, gracefully) => (gracefully ? void session.logout() : session.close()),
+      close: ({ session }, gracefully) => (gracefully ? session.logout() : session.close()),
       isUsable: ({ session }) => session.usable,
-      limit: () => this.limit.current,
-      takePlace: () => places.take(reach.host),
-      givePlace: () => places.give(reach.host),
-      canWaitAfter: (error, others) => this.canWaitAfter(error, others),
-      refuse,
+      limit: () => this.standing.limit.current,
+      takePlace: () => this.takePlace(),
+      isPlaceWanted: () => options.places.isWanted(this.reach.host, this.tenant),
+      canWaitAfter: (error, others) => isPassing(error) && others.free + others.lent + others.opening > 0,
+      hopeless: () => this.standing.refused ?? this.standing.resting(),
+      refuse: (why, counts) => refuse(why, counts, this.standing.last),
       maxWaiting: MAX_WAITING,
-      now,
+      now: options.now,
     });
   }
 
   /** Holds nothing, and knows nothing that the next attempt would have to know. */
   get isForgettable(): boolean {
-    return this.pool.isEmpty && !this.refused && !this.backOff.rest();
+    const { limit, refused, backOff } = this.standing;
+    return this.pool.isEmpty && (this.isVoid || (!refused && !backOff.rest() && !limit.isLearnt));
   }
 
-  counts(): ReturnType<Pool<Held>["counts"]> {
+  counts(): Counts {
     return this.pool.counts();
   }
 
-  /** A session that dies under the work is replaced once: all work lent to here only reads. */
-  async use<T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> {
-    try {
-      return await this.useOnce(borrow, work);
-    } catch (error) {
-      const { signal, deadline } = borrow.call;
-      const died = error instanceof Error && this.casualties.has(error);
-      if (!died || !isFailure(error, "upstream-unreachable") || signal.aborted || deadline <= Date.now()) throw error;
-      return await this.useOnce(borrow, work);
+  /** A session that dies under the work is replaced: all work lent to here only reads. */
+  async use<T>(reach: Reach, borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> {
+    this.adopt(reach);
+    let replaced = 0;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.useOnce(borrow, work);
+      } catch (error) {
+        const death = isFailure(error) ? this.deaths.get(error) : undefined;
+        if (!isFailure(error) || death === undefined) throw error;
+        // Those that were idle may all have died unnoticed; but work that kills sessions is not to kill them all.
+        if (death !== "idle") replaced += 1;
+        const isLast = replaced > 1 || attempt >= MOST_ATTEMPTS || isOver(borrow.call, this.options.now());
+        // Let in and shown out again: some servers count connections only after the login.
+        if (death === "new" && (isLast || error.code === "upstream-connection-limit")) this.note(this.standing, error);
+        if (isLast) throw error;
+      }
     }
   }
 
   private async useOnce<T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> {
     const { call } = borrow;
     const lease = await this.borrow(borrow);
-    const { session } = lease.thing;
-    lease.thing.call = call;
-    const end = endWith(call, session);
-    try {
-      return await Promise.race([work(session), end.reached]);
-    } catch (error) {
-      if (error instanceof Error && !session.usable && !end.isReached()) this.casualties.add(error);
-      throw error;
-    } finally {
-      end.cancel();
-      lease.thing.call = null;
+    const held = lease.thing;
+    const { session, answered } = held;
+    const loan = new Loan(session, call);
+    held.call = call;
+    const giveBack = (): void => {
+      held.call = null;
       lease.release(session.selected);
+    };
+    try {
+      return await loan.run(work, call.deadline - this.options.now(), giveBack);
+    } catch (error) {
+      if (isBreak(error) && !session.usable && !loan.isEnded) this.deaths.set(error, deathOf(held, answered));
+      throw error;
     }
   }
 
   private async borrow({ mailbox, avoid, lane, call }: Borrow): Promise<Lease<Held>> {
     this.mayConnect();
     const started = performance.now();
-    const lease = await this.pool
-      .borrow({ key: mailbox ?? null, avoid, lane, deadline: call.deadline, signal: call.signal })
-      .catch((error: unknown) => {
-        throw call.signal.aborted ? new Failure("cancelled") : error;
-      });
-    call.report.waitMs += performance.now() - started;
-    return lease;
+    try {
+      const wish = { key: mailbox ?? null, avoid, lane, deadline: call.deadline, signal: call.signal };
+      return await this.pool.borrow(wish);
+    } catch (error) {
+      throw call.signal.aborted ? new Failure("cancelled") : error;
+    } finally {
+      call.report.waitMs += performance.now() - started;
+    }
   }
 
-  /** Those that are connected go on being used whatever happened to the latest attempt to connect. */
   private mayConnect(): void {
-    if (this.refused) throw this.refused;
-    const rest = this.backOff.rest();
-    if (!rest || this.pool.size > 0) return;
-    const last = Failure.from(rest.last);
-    throw new Failure(last.code, {
-      ...(last.detail !== null && { detail: last.detail }),
-      ...(last.upstream && { upstream: last.upstream }),
-      retryAfter: Math.ceil(rest.ms / 1_000),
-    });
+    const { lent, free, opening } = this.pool.counts();
+    // Those that are connected go on being used whatever happened to the latest attempt to connect.
+    const error = this.standing.refused ?? (lent + free + opening > 0 ? null : this.standing.resting());
+    if (error) throw error;
+  }
+
+  private takePlace(): (() => void) | null {
+    const mayOpen = this.standing.mayOpen(this.pool.counts().opening);
+    return mayOpen ? this.options.places.take(this.reach.host, this.tenant) : null;
   }
 
   private async open(): Promise<Held> {
-    const { reach, connect, timeouts, onState, onCommand } = this.options;
+    const reach = await this.options.reach();
+    if (this.adopt(reach)) throw new Failure("unavailable", { detail: "The account's settings have changed." });
+    const { standing } = this;
     try {
-      const held: { current: Held | null } = { current: null };
-      const session = await connect({
-        ...(await reach.options()),
-        timeoutMs: timeouts.connectMs,
-        commandTimeoutMs: timeouts.commandMs,
-        onCommand: (report) => {
-          account(held.current?.call ?? null, report);
-          onCommand(report);
-        },
-        onClose: () => held.current && this.pool.dropDead(held.current),
-      });
-      held.current = { session, call: null };
-      this.backOff.succeeded();
-      onState(this.generation, "connected", null);
-      return held.current;
+      const held = await this.connect(reach, standing);
+      this.options.onState(reach.generation, "connected", null);
+      return held;
     } catch (error) {
-      this.noteFailure(Failure.from(error));
-      throw this.refused ?? error;
+      this.note(standing, Failure.from(error), 1);
+      throw standing.refused ?? error;
     }
   }
 
-  private noteFailure(failure: Failure): void {
-    const { onState } = this.options;
-    if (failure.code === "login-refused") {
-      const words = failure.upstream?.text ?? failure.detail ?? "";
-      this.refused = reauthRequired(words, failure);
-      onState(this.generation, "authenticationFailed", words);
-      return;
+  private async connect(reach: Reach, standing: Standing): Promise<Held> {
+    const { connect, timeouts, onCommand } = this.options;
+    let held: Held | null = null;
+    const session = await connect({
+      ...(await reach.options()),
+      timeoutMs: timeouts.connectMs,
+      commandTimeoutMs: timeouts.commandMs,
+      onCommand: (report) => {
+        if (held) account(held, report, standing);
+        onCommand(report);
+      },
+      onClose: () => held && this.pool.dropDead(held),
+    });
+    if (!session.usable)
+      throw new Failure("upstream-unreachable", { detail: "The connection was lost after the login." });
+    held = { session, call: null, answered: 0 };
+    return held;
+  }
+
+  /** `opening`: how many of those that are opening are the one that failed. */
+  private note(standing: Standing, failure: Failure, opening = 0): void {
+    const counts = this.pool.counts();
+    const change = standing.failed(failure, { ...counts, opening: counts.opening - opening });
+    if (change) this.options.onState(this.reach.generation, change.state, change.detail);
+  }
+
+  /** Takes over newer settings, under which all that is open is of yesterday. Whether they were newer. */
+  private adopt(reach: Reach): boolean {
+    const isNewer = this.isVoid || reach.generation > this.reach.generation;
+    if (!isNewer) {
+      if (reach.generation === this.reach.generation) this.standing.noteRefusal(reach.refusal);
+      return false;
     }
-    if (failure.code === "upstream-connection-limit" && this.pool.size > 1) return;
-    this.backOff.failed(failure);
-    onState(this.generation, "unreachable", failure.detail);
+    const wasVoid = this.isVoid;
+    this.isVoid = false;
+    this.standing = this.newStanding(reach, reach.host === this.reach.host ? this.standing.limit : null);
+    this.reach = reach;
+    if (!wasVoid) this.pool.raise();
+    return !wasVoid;
   }
 
-  /** At the server's limit one waits for one of ours to come back; with none of ours there is nothing to wait for. */
-  private canWaitAfter(error: unknown, others: number): boolean {
-    if (others === 0 || !isFailure(error)) return false;
-    if (error.code !== "upstream-connection-limit" && error.code !== "upstream-unreachable") return false;
-    this.limit.refusedBeyond(others);
-    return true;
+  private newStanding(reach: Reach, limit: LearntLimit | null): Standing {
+    const { now, random } = this.options;
+    const standing = new Standing(limit ?? new LearntLimit(PER_ACCOUNT, now), new BackOff(now, random));
+    standing.noteRefusal(reach.refusal);
+    return standing;
   }
 
-  tend(keepAliveMs: number, idleMs: number): void {
-    this.pool.dropIdle(idleMs);
+  /** The account was changed or is gone: what is free is closed, what is lent dies when it comes back. */
+  forget(): void {
+    this.isVoid = true;
+    this.pool.raise();
+  }
+
+  tend(keepAliveMs: number, unusedMs: number): void {
+    this.pool.dropUnused(unusedMs);
     this.pool.tend(keepAliveMs, ({ session }) => session.noop());
   }
 
@@ -196,55 +241,25 @@ export class AccountSessions {
   }
 }
 
-function reauthRequired(words: string, failure?: Failure): Failure {
-  return new Failure("account-reauth-required", {
-    detail: `The mail server refused the login: ${words}. It is not tried again until the account is changed.`,
-    upstream: failure?.upstream ?? { status: "NO", code: null, text: words },
-  });
+function isOver({ signal, deadline }: Call, now: number): boolean {
+  return signal.aborted || deadline <= now;
 }
 
-function refuse(why: "deadline" | "queue-full" | "ended"): Failure {
-  if (why === "deadline")
-    return new Failure("upstream-timeout", { detail: "No session of the account became free in time.", retryAfter: 1 });
-  if (why === "queue-full")
-    return new Failure("too-many-requests", { detail: "Too many requests wait for this account.", retryAfter: 1 });
-  return new Failure("unavailable", { detail: "The account's sessions are being closed.", retryAfter: 1 });
+/** What a connection that breaks leaves behind, with or without a BYE. */
+function isBreak(error: unknown): error is Failure {
+  return isFailure(error, "upstream-unreachable") || isFailure(error, "upstream-connection-limit");
 }
 
-function account(call: Call | null, { ms, bytes }: CommandReport): void {
-  if (!call) return;
-  call.report.commands += 1;
-  call.report.imapMs += ms;
-  call.report.bytes += bytes;
+function deathOf({ answered }: Held, before: number): Death {
+  if (answered > before) return "busy";
+  return before > 0 ? "idle" : "new";
 }
 
-/**
- * Ends work whose caller has gone or whose time is up. A command under way cannot be called off, so its connection is
- * closed; one that is between commands is given back unharmed.
- */
-function endWith(
-  call: Call,
-  session: OpenSession,
-): { reached: Promise<never>; isReached: () => boolean; cancel: () => void } {
-  const end = Promise.withResolvers<never>();
-  end.promise.catch(() => undefined);
-  let isReached = false;
-  const reach = (failure: Failure): void => {
-    isReached = true;
-    session.close();
-    end.reject(failure);
-  };
-  const giveUp = (): void => reach(new Failure("cancelled"));
-  const late = (): void =>
-    reach(new Failure("upstream-timeout", { detail: "The mail server took longer than the request may." }));
-  const timer = setTimeout(late, Math.min(Math.max(0, call.deadline - Date.now()), 0x7fffffff));
-  call.signal.addEventListener("abort", giveUp, { once: true });
-  return {
-    reached: end.promise,
-    isReached: () => isReached,
-    cancel: () => {
-      clearTimeout(timer);
-      call.signal.removeEventListener("abort", giveUp);
-    },
-  };
+function account(held: Held, { ms, bytes, ok }: CommandReport, standing: Standing): void {
+  if (ok) held.answered += 1;
+  if (ok && held.answered === 1) standing.succeeded();
+  if (!held.call) return;
+  held.call.report.commands += 1;
+  held.call.report.imapMs += ms;
+  held.call.report.bytes += bytes;
 }

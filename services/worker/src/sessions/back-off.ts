@@ -15,16 +15,23 @@ export class BackOff {
   }
 
   failed(error: Error): void {
+    this.last = error;
+    // Several that were under way at the same time met with the same trouble once.
+    if (this.rest()) return;
     const span = Math.min(MOST_MS, FIRST_MS * 2 ** this.failures);
     this.failures += 1;
     this.until = this.now() + span / 2 + (span / 2) * this.random();
-    this.last = error;
   }
 
   succeeded(): void {
     this.failures = 0;
     this.until = 0;
     this.last = null;
+  }
+
+  /** Nothing has gone well since it last went wrong: one is to try, not all at once. */
+  get isProbing(): boolean {
+    return this.failures > 0;
   }
 
   /** Milliseconds until somebody may try again, and what happened last; null: now. */

@@ -1,38 +1,90 @@
 /** Connections that one host may get from this process, over all accounts. */
 const PER_HOST = 500;
 
+/** One who takes places of a host: the sessions of an account. */
+export interface Tenant {
+  /** Gives up something that it does not use at the moment. False: there is none. */
+  spare(): boolean;
+  /** There may be a place for it now. */
+  retry(): void;
+}
+
+interface Host {
+  taken: number;
+  /** Who has how many; who took one last is last. */
+  holders: Map<Tenant, number>;
+  /** Who waits for one, in turn; true: somebody is about to give one up for them. */
+  wanting: Map<Tenant, boolean>;
+}
+
 /** Places that mail hosts have for us, counted over all accounts of this process. */
 export class HostPlaces {
-  private readonly taken = new Map<string, number>();
+  private readonly hosts = new Map<string, Host>();
   private readonly perHost: number;
 
   constructor(perHost: number = PER_HOST) {
     this.perHost = perHost;
   }
 
-  take(host: string): boolean {
-    const taken = this.taken.get(host) ?? 0;
-    if (taken >= this.perHost) return false;
-    this.taken.set(host, taken + 1);
-    return true;
+  /** The way to give it back; null: there is none, the others were asked for one, and `retry` will be called. */
+  take(name: string, tenant: Tenant): (() => void) | null {
+    const host = this.hosts.get(name) ?? { taken: 0, holders: new Map(), wanting: new Map() };
+    this.hosts.set(name, host);
+    if (host.taken >= this.perHost) {
+      if (!host.wanting.has(tenant)) host.wanting.set(tenant, askForOne(host, tenant));
+      return null;
+    }
+    host.taken += 1;
+    host.wanting.delete(tenant);
+    const held = (host.holders.get(tenant) ?? 0) + 1;
+    host.holders.delete(tenant);
+    host.holders.set(tenant, held);
+    return () => this.give(name, host, tenant);
   }
 
-  give(host: string): void {
-    const left = (this.taken.get(host) ?? 1) - 1;
-    if (left > 0) this.taken.set(host, left);
-    else this.taken.delete(host);
+  /** Whether another waits for a place of this host and nobody has promised one. Who asks promises it. */
+  isWanted(name: string, tenant: Tenant): boolean {
+    const host = this.hosts.get(name);
+    for (const [other, promised] of host?.wanting ?? []) {
+      if (promised || other === tenant) continue;
+      host?.wanting.set(other, true);
+      return true;
+    }
+    return false;
   }
+
+  private give(name: string, host: Host, tenant: Tenant): void {
+    host.taken -= 1;
+    const left = (host.holders.get(tenant) ?? 1) - 1;
+    if (left > 0) host.holders.set(tenant, left);
+    else host.holders.delete(tenant);
+    for (const other of Array.from(host.wanting.keys())) {
+      if (host.taken >= this.perHost) break;
+      host.wanting.delete(other);
+      other.retry();
+    }
+    if (host.taken === 0 && host.wanting.size === 0) this.hosts.delete(name);
+  }
+}
+
+/** Of those who have not taken one for longest. */
+function askForOne({ holders }: Host, tenant: Tenant): boolean {
+  for (const holder of holders.keys()) if (holder !== tenant && holder.spare()) return true;
+  return false;
 }
 
 /** Half of what the strictest known server lets a user have (Dovecot: 10, Gmail: 15), so that mail clients find room too. */
 export const PER_ACCOUNT = 5;
 
 const TRY_ONE_MORE_AFTER_MS = 10 * 60_000;
+/** A server that says nothing may have had another reason. */
+const DOUBT_AFTER_MS = 60_000;
 
 /** How many connections an account may have: less where its server has said so, and now and then one more, in case it changed. */
 export class LearntLimit {
   private limit: number;
-  private changedAt = 0;
+  private raiseAt = 0;
+  private isSuspicion = false;
   private readonly most: number;
   private readonly now: () => number;
 
@@ -43,16 +95,39 @@ export class LearntLimit {
   }
 
   get current(): number {
-    if (this.limit < this.most && this.now() - this.changedAt >= TRY_ONE_MORE_AFTER_MS) {
+    if (this.limit < this.most && this.now() >= this.raiseAt) {
       this.limit += 1;
-      this.changedAt = this.now();
+      this.raiseAt = this.now() + (this.isSuspicion ? DOUBT_AFTER_MS : TRY_ONE_MORE_AFTER_MS);
     }
     return this.limit;
   }
 
-  /** The server refused one more than `others`. */
+  get isLearnt(): boolean {
+    return this.current < this.most;
+  }
+
+  /** The server said that one more than `others` is too many. */
   refusedBeyond(others: number): void {
+    this.lower(others, false);
+  }
+
+  /** It closed one more than `others` without a word, as some do (Courier) at their limit, and all do in trouble. */
+  suspectBeyond(others: number): void {
+    this.lower(others, true);
+  }
+
+  /** It closes the only one as well: it was not the number. */
+  clearSuspicion(): void {
+    if (!this.isSuspicion) return;
+    this.limit = this.most;
+    this.isSuspicion = false;
+  }
+
+  private lower(others: number, isSuspicion: boolean): void {
+    // What was said goes before what is guessed.
+    if (isSuspicion && this.isLearnt && !this.isSuspicion && others >= this.limit) return;
     this.limit = Math.max(1, Math.min(this.limit, others));
-    this.changedAt = this.now();
+    this.isSuspicion = isSuspicion;
+    this.raiseAt = this.now() + (isSuspicion ? DOUBT_AFTER_MS : TRY_ONE_MORE_AFTER_MS);
   }
 }

@@ -1,4 +1,4 @@
-import { type AccountState, Failure } from "@postern/protocol";
+import { type AccountState, Failure, isFailure } from "@postern/protocol";
 import type { CommandReport, ConnectOptions, ImapSession, OpenSession } from "../imap/index.ts";
 import type { Borrow, Sessions } from "../mail/ports.ts";
 import { AccountSessions, type Reach, type Timeouts } from "./account-sessions.ts";
@@ -13,6 +13,8 @@ export interface SessionsOptions {
   places?: HostPlaces;
   timeouts?: Timeouts;
   now?: () => number;
+  /** From 0 to 1, for jitter. */
+  random?: () => number;
 }
 
 export interface LiveSessions extends Sessions {
@@ -29,36 +31,41 @@ const TIMEOUTS: Timeouts = { connectMs: 20_000, commandMs: 60_000 };
 const TEND_EVERY_MS = 30_000;
 /** Below the five minutes after which many a NAT forgets a connection. */
 const KEEP_ALIVE_MS = 2 * 60_000;
-const IDLE_MS = 5 * 60_000;
+const UNUSED_MS = 5 * 60_000;
 
 export function createSessions(options: SessionsOptions): LiveSessions {
-  const { places = new HostPlaces(), timeouts = TIMEOUTS, now = Date.now } = options;
+  const { places = new HostPlaces(), timeouts = TIMEOUTS, now = Date.now, random = Math.random } = options;
   const accounts = new Map<string, AccountSessions>();
   let draining = false;
 
-  const sessionsOf = async (account: string): Promise<AccountSessions> => {
-    if (draining) throw new Failure("unavailable", { detail: "This worker is leaving.", retryAfter: 1 });
-    const reach = await options.reach(account);
-    const known = accounts.get(account);
-    if (known && known.generation >= reach.generation) return known;
-    const made = new AccountSessions({
-      account,
-      reach,
+  const reachOf = async (account: string): Promise<Reach> => {
+    try {
+      return await options.reach(account);
+    } catch (error) {
+      // Deleted or disabled, maybe by another process.
+      if (isFailure(error)) accounts.get(account)?.forget();
+      throw error;
+    }
+  };
+
+  const make = (account: string, reach: Reach): AccountSessions => {
+    const made = new AccountSessions(reach, {
       places,
       timeouts,
       now,
+      random,
+      reach: () => options.reach(account),
       connect: options.connect,
       onCommand: options.onCommand,
       onState: (generation, state, detail) => options.onState(account, generation, state, detail),
     });
     accounts.set(account, made);
-    void known?.drain();
     return made;
   };
 
   const tend = (): void => {
     for (const [account, sessions] of accounts) {
-      sessions.tend(KEEP_ALIVE_MS, IDLE_MS);
+      sessions.tend(KEEP_ALIVE_MS, UNUSED_MS);
       if (sessions.isForgettable) accounts.delete(account);
     }
   };
@@ -66,12 +73,13 @@ export function createSessions(options: SessionsOptions): LiveSessions {
   timer.unref();
 
   return {
-    use: async <T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> =>
-      (await sessionsOf(borrow.account)).use(borrow, work),
-    forget: (account) => {
-      void accounts.get(account)?.drain();
-      accounts.delete(account);
+    use: async <T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> => {
+      const { account } = borrow;
+      const reach = await reachOf(account);
+      if (draining) throw new Failure("unavailable", { detail: "This worker is leaving.", retryAfter: 1 });
+      return (accounts.get(account) ?? make(account, reach)).use(reach, borrow, work);
     },
+    forget: (account) => accounts.get(account)?.forget(),
     counts: () => {
       const total = { opening: 0, free: 0, lent: 0, closing: 0 };
       let waiting = 0;
