@@ -92,33 +92,44 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       }
     });
 
-    /** Dovecot itself stumbles now and then over a mailbox that was made anew a moment ago, and says so to everybody. */
-    async function unlessUnderUs<T>(attempt: () => Promise<T>): Promise<T> {
+    /**
+     * Dovecot itself stumbles now and then over a mailbox that was made anew a moment ago, and says so to everybody; it even
+     * takes a message into the mailbox that is no more. What counts is what somebody who has just come sees.
+     */
+    async function unlessStumbled<T>(attempt: () => Promise<T>): Promise<T> {
       for (;;) {
         const result = await attempt().catch((error: unknown) => ({ stumbled: error }));
-        if (!/deleted under us/.test(JSON.stringify(result, errorText))) return result as T;
+        if (!/deleted under us|SERVERBUG/.test(JSON.stringify(result, errorText))) return result as T;
       }
     }
 
     async function archived(): Promise<Page["items"]> {
-      const answer = await unlessUnderUs(() => ask<Page>("/v1/accounts/alice/messages?mailbox=archive&fields=subject"));
+      const answer = await unlessStumbled(() =>
+        ask<Page>("/v1/accounts/alice/messages?mailbox=archive&fields=subject"),
+      );
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
       return answer.body.items;
     }
 
+    async function archivedForNewcomers(): Promise<number> {
+      const newcomer = await otherClient(dovecot, "alice");
+      const status = await unlessStumbled(() => newcomer.status("Archive", { messages: true }));
+      await newcomer.logout();
+      return status ? (status.messages ?? 0) : 0;
+    }
+
     test("a mailbox that was deleted and made anew shows what is in the new one", async () => {
       for (let round = 0; round < 8; round++) {
-        await unlessUnderUs(() => deliver(other, { subject: `Archived ${round}`, mailbox: "Archive" }));
+        await unlessStumbled(() => deliver(other, { subject: `Archived ${round}`, mailbox: "Archive" }));
         const before = await archived();
-        assert.deepEqual(
-          before.map(({ subject }) => subject),
-          [`Archived ${round}`],
-        );
-        await unlessUnderUs(() => other.mailboxDelete("Archive"));
-        await unlessUnderUs(() => other.mailboxCreate("Archive"));
+        assert.equal(before.length, await archivedForNewcomers());
+        await unlessStumbled(() => other.mailboxDelete("Archive"));
+        await unlessStumbled(() => other.mailboxCreate("Archive"));
         assert.deepEqual(await archived(), []);
-        const gone = await unlessUnderUs(() => ask(`/v1/accounts/alice/messages/${before[0]?.id}`));
-        assert.equal(gone.status, 410);
+        for (const { id } of before) {
+          const gone = await unlessStumbled(() => ask(`/v1/accounts/alice/messages/${id}`));
+          assert.equal(gone.status, 410);
+        }
       }
     });
   });

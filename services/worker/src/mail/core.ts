@@ -1,4 +1,4 @@
-import type { Mail } from "@postern/protocol";
+import type { Mail, MessageResult } from "@postern/protocol";
 import type { Cache, MailboxStore } from "@postern/store";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
@@ -9,6 +9,7 @@ import { listMailboxes } from "./list-mailboxes.ts";
 import { type Answers, createAnswers } from "./list/answers.ts";
 import { listMessages } from "./list-messages.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
+import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import type { AccountDirectory, Sessions } from "./ports.ts";
 import { readPart } from "./read-part.ts";
@@ -28,12 +29,21 @@ export interface Core extends CoreDeps {
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
+  /** Messages by id, as they were read before. */
+  read: Remembered<[id: string, MessageResult][]>;
 }
 
 export type MailCore = Pick<
   Mail,
   "listMailboxes" | "getMailbox" | "getQuota" | "listMessages" | "getMessages" | "readRaw" | "readPart"
 >;
+
+const READ_OCTETS = 16 << 20;
+
+/** About: texts are nearly all of it. */
+function octetsOf(results: [string, MessageResult][]): number {
+  return results.reduce((sum, [, result]) => sum + 2 * JSON.stringify(result).length, 0);
+}
 
 /** The operations on mail itself; those on accounts are made by the accounts room. */
 export function createMailCore(deps: CoreDeps): MailCore {
@@ -45,6 +55,7 @@ export function createMailCore(deps: CoreDeps): MailCore {
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),
     answers: createAnswers(),
+    read: new Remembered(octetsOf, READ_OCTETS),
   };
   return {
     listMailboxes: (input, call) => listMailboxes(core, input, call),

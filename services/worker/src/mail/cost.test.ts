@@ -105,6 +105,32 @@ describe("what reading costs the mail server", () => {
     assert.equal(commands, 1);
   });
 
+  it("a message that was read before costs one STATUS, until something changes", async () => {
+    const [{ items }] = await list({ account: "small", fields: ["id"], limit: 1 });
+    const [id = ""] = items.map((item) => item.id);
+    const read = async (): Promise<[string | null | undefined, Report]> => {
+      const call = newCall();
+      const { results } = await house.core.getMessages(
+        { account: "small", ids: [id], fields: ["text", "flags"] },
+        call,
+      );
+      const [result] = results;
+      assert.ok(result && "message" in result);
+      return [`${result.message.text} ${result.message.flags?.join()}`, call.report];
+    };
+    const [first] = await read();
+    house.fetches.length = 0;
+    const [second, { commands }] = await read();
+    assert.equal(second, first);
+    assert.equal(commands, 1);
+    assert.deepEqual(house.fetches, []);
+    const other = await house.otherClient("small");
+    await other.command("SELECT INBOX");
+    await other.command("STORE * +FLAGS (changed)");
+    const [third] = await read();
+    assert.match(third ?? "", /changed/);
+  });
+
   it("fifty messages with text take a handful of FETCHes, grouped by part", async () => {
     house.fetches.length = 0;
     const [{ items }] = await list({ account: "large", fields: ["id", "text", "html", "snippet", "headers"] });

@@ -1,8 +1,10 @@
 import { type Call, type Input, isFailure, type Message, type MessageResult, type Output } from "@postern/protocol";
 import type { Core } from "./core.ts";
+import { canonical } from "./list/question.ts";
+import { markOf } from "./list/states.ts";
 import { inParallel } from "./list/in-parallel.ts";
 import { absence, messageGone, noSuchMessage, openForMessages, type Place, placeOf } from "./locate-message.ts";
-import { accountRef, type OpenMailbox } from "./open-mailbox.ts";
+import { accountRef, type OpenMailbox, prove } from "./open-mailbox.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { needsOf } from "./rows/needs.ts";
 import { readMessages, type Wanted } from "./rows/read-messages.ts";
@@ -33,9 +35,21 @@ async function readGroup(
   group: Group,
   wanted: Wanted,
 ): Promise<[string, MessageResult][]> {
-  const request = { account, mailbox, lane: "interactive", call: wanted.call } as const;
-  const results = await orFailure(openForMessages(core, request, (open) => readOpen(core, open, group, wanted)));
+  const { call, fields } = wanted;
+  const proved = await prove(core, account, mailbox, call).catch(nullWhereNotFound);
+  const request = { account, mailbox, lane: "interactive", call, proved } as const;
+  const read = (): Promise<[string, MessageResult][]> =>
+    openForMessages(core, request, (open) => readOpen(core, open, group, wanted));
+  const mark = proved && markOf(mailbox, proved.proof);
+  const question = canonical({ account: account.key, ids: group.map(({ id }) => id), fields: [...fields].sort() });
+  const results = await orFailure(mark === null ? read() : core.read.recall(question, mark, read));
   return "failure" in results ? group.map(({ id }) => [id, results]) : results;
+}
+
+/** Opening it tells whether it is gone or never was. */
+function nullWhereNotFound(error: unknown): null {
+  if (isFailure(error, "not-found")) return null;
+  throw error;
 }
 
 async function readOpen(

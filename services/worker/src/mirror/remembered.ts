@@ -1,0 +1,80 @@
+/** What was made of mailboxes, ready to be given again for as long as they stay as they are. */
+export class Remembered<T> {
+  private readonly mostOctets: number;
+  private readonly weigh: (value: T) => number;
+  private readonly entries = new Map<string, Entry<T>>();
+  private held = 0;
+
+  /** `weigh`: octets that a value takes, about. */
+  constructor(weigh: (value: T) => number, mostOctets: number) {
+    this.weigh = weigh;
+    this.mostOctets = mostOctets;
+  }
+
+  /**
+   * The value under this mark, which tells the mailboxes' state: as it was made before, or made now. Who asks while somebody
+   * makes it waits for that one. What is made may be newer than its mark, never older: then the next proof finds another
+   * mark, and it is made anew.
+   */
+  async recall(question: string, mark: string, make: () => Promise<T>): Promise<T> {
+    const entry = this.entryOf(question, mark);
+    if (entry.value !== null) return entry.value;
+    // Whoever makes it may be given up by their caller alone: the others then make it for themselves.
+    const shared = await entry.making?.catch(() => null);
+    if (shared) return shared;
+    const making = make();
+    entry.making = making;
+    try {
+      const value = await making;
+      this.keep(question, entry, value);
+      return value;
+    } finally {
+      if (entry.making === making) entry.making = null;
+    }
+  }
+
+  /** At the end of those that make room. */
+  private entryOf(question: string, mark: string): Entry<T> {
+    const known = this.entries.get(question);
+    this.drop(question);
+    const own = ENTRY_OCTETS + 2 * question.length;
+    const entry: Entry<T> = known?.mark === mark ? known : { mark, value: null, making: null, octets: own };
+    this.entries.set(question, entry);
+    this.held += entry.octets;
+    this.makeRoom();
+    return entry;
+  }
+
+  private keep(question: string, entry: Entry<T>, value: T): void {
+    const octets = this.weigh(value);
+    if (this.entries.get(question) !== entry || entry.value !== null || octets > this.mostOctets / 16) return;
+    entry.value = value;
+    entry.octets += octets;
+    this.held += octets;
+    this.makeRoom();
+  }
+
+  private makeRoom(): void {
+    for (const question of this.entries.keys()) {
+      if (this.held <= this.mostOctets) return;
+      this.drop(question);
+    }
+  }
+
+  private drop(question: string): void {
+    const entry = this.entries.get(question);
+    if (!entry) return;
+    this.entries.delete(question);
+    this.held -= entry.octets;
+  }
+}
+
+interface Entry<T> {
+  mark: string;
+  value: T | null;
+  making: Promise<T> | null;
+  octets: number;
+}
+
+/** What an entry costs beside its value. */
+const ENTRY_OCTETS = 500;
