@@ -1,6 +1,7 @@
 // npm run demo: sets up what is missing and runs Postern in front of a real mail server with a sample mailbox.
 import { installPackages } from "./apt.mjs";
-import { run, setUp } from "./setup.mjs";
+import { launch } from "./launch.mjs";
+import { setUp } from "./setup.mjs";
 
 setUp();
 try {
@@ -9,5 +10,4 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-process.on("SIGINT", () => undefined);
-process.exit(run("node", ["test/demo/main.ts"]));
+launch("test/demo/main.ts");

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 const tools = join(root, ".tools");
@@ -64,3 +64,5 @@ export function must(status, step) {
   console.error(`\nPostern: ${step} failed.`);
   process.exit(status);
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) setUp();

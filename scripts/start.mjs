@@ -1,6 +1,6 @@
 // npm start: sets up what is missing and runs everything in one process.
-import { run, setUp } from "./setup.mjs";
+import { launch } from "./launch.mjs";
+import { setUp } from "./setup.mjs";
 
 setUp();
-process.on("SIGINT", () => undefined);
-process.exit(run("node", ["services/standalone/src/main.ts"]));
+launch("services/standalone/src/main.ts");

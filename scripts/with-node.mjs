@@ -1,5 +1,6 @@
 // Runs one program of the project with the right Node, whatever the machine has.
-import { run, setUp } from "./setup.mjs";
+import { launch } from "./launch.mjs";
+import { setUp } from "./setup.mjs";
 
 setUp();
-process.exit(run("node", process.argv.slice(2)));
+launch(...process.argv.slice(2));

@@ -20,14 +20,17 @@ const postern = await start(dovecot);
 await register(dovecot, postern);
 console.log(introduction(postern.url));
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    console.log("\nStopping …");
-    void postern
-      .stop()
-      .then(dovecot.stop)
-      .then(() => process.exit(0));
-  });
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop());
+
+/** Once, however often it is asked for: a Ctrl-C comes from the terminal and from npm. */
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  console.log("\nStopping …");
+  await postern.stop();
+  await dovecot.stop();
+  process.exit(0);
 }
 
 async function fill(server: DovecotServer): Promise<number> {

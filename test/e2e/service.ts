@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 
 /** One process of Postern. */
@@ -23,7 +24,7 @@ export async function startService(
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  dieWithThisProcess(child);
   const log: string[] = [];
   child.stderr.on("data", (chunk: Buffer) => log.push(chunk.toString()));
   const listening = Promise.withResolvers<string>();
@@ -42,6 +43,17 @@ export async function startService(
     await exited;
   };
   return { url, process: child, log, stop };
+}
+
+/** However this process ends: a pipe that closes with it tells a watcher, which ends with the child otherwise. */
+function dieWithThisProcess(child: ChildProcess): void {
+  const command = `read -r _; kill -KILL ${String(child.pid)}`;
+  const watcher = spawn("bash", ["-c", command], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  child.once("exit", () => watcher.kill("SIGKILL"));
+  process.once("exit", () => child.kill("SIGKILL"));
+  watcher.stdin.on("error", () => undefined);
+  watcher.unref();
+  if (watcher.stdin instanceof Socket) watcher.stdin.unref();
 }
 
 function listeningUrl(line: string): string | null {

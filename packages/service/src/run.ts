@@ -7,20 +7,25 @@ export interface Running {
 
 /** Longest time that stopping may take before the process leaves anyway. Below Kubernetes' default grace of 30 s. */
 const GRACE_MS = 25_000;
+/** A Ctrl-C reaches a process more than once: from the terminal, and from those who started it and pass it on. */
+const SAME_SIGNAL_MS = 1_000;
 
 /**
- * Runs a service until SIGTERM or SIGINT, then drains it and exits. A second signal leaves at once.
+ * Runs a service until SIGTERM or SIGINT, then drains it and exits. Another signal, later, leaves at once.
  * A service that cannot start says why in one line and exits with 1.
  */
 export async function runService(start: () => Promise<Running>, log: Logger): Promise<void> {
-  let stopping = false;
+  let stoppingSince: number | null = null;
   const running = await start().catch((error: unknown) => {
     log.fatal({ err: error }, "cannot start");
     return leave(1);
   });
   const stop = (signal: string): void => {
-    if (stopping) leave(1);
-    stopping = true;
+    if (stoppingSince !== null) {
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) leave(1);
+      return;
+    }
+    stoppingSince = performance.now();
     log.info({ signal }, "draining");
     setTimeout(() => leave(1), GRACE_MS).unref();
     running.stop().then(
