@@ -415,9 +415,9 @@ test("SORT is cut here where the server cannot, and there where it can", async (
     mailboxes,
     on: { "UID SORT": tell("* SORT 9 3 5") },
   });
-  const by = { by: "subject", reverse: true } as const;
+  const by = { by: "size", reverse: true } as const;
   assert.deepEqual(await plain.session.sort(by, ALL, { from: 2, to: 3 }), { uids: [3, 5], total: 3 });
-  assert.match(plain.server.commands.at(-1)?.text ?? "", /UID SORT \(REVERSE SUBJECT\) UTF-8 ALL$/);
+  assert.match(plain.server.commands.at(-1)?.text ?? "", /UID SORT \(REVERSE SIZE\) UTF-8 ALL$/);
   const capabilities = ["IMAP4rev1", "SORT", "ESORT", "CONTEXT=SORT"];
   const partial = await opened(t, {
     capabilities,
@@ -426,6 +426,18 @@ test("SORT is cut here where the server cannot, and there where it can", async (
   });
   assert.deepEqual(await partial.session.sort(by, ALL, { from: 2, to: 3 }), { uids: [3, 5], total: 3 });
   assert.equal((await failureOf(partial.session.sort(by, ALL, { from: 2, to: 3 }))).code, "upstream-protocol");
+});
+
+test("SORT by a text in reverse comes after the same one forward, and again where something arrived in between", async (t) => {
+  const { server, session } = await opened(t, {
+    capabilities: ["IMAP4rev1", "SORT"],
+    mailboxes,
+    on: { "UID SORT": inTurn(tell("* SORT 3 5 9"), tell("* SORT 9 11 3 5"), tell("* SORT 9 3 5 11")) },
+  });
+  const by = { by: "subject", reverse: true } as const;
+  assert.deepEqual(await session.sort(by, ALL, { from: 1, to: 4 }), { uids: [9, 3, 5, 11], total: 4 });
+  const orders = server.commands.flatMap(({ text }) => /UID SORT \((.*?)\)/.exec(text)?.[1] ?? []);
+  assert.deepEqual(orders, ["SUBJECT", "REVERSE SUBJECT", "REVERSE SUBJECT"]);
 });
 
 test("quota is read root by root, and nothing is asked of a server without it", async (t) => {

@@ -11,6 +11,11 @@ interface Range {
   to: number;
 }
 
+interface Window {
+  uids: number[];
+  total: number;
+}
+
 /** UID SORT (RFC 5256), a window of it by ESORT with PARTIAL (RFC 5267) where offered. */
 export async function sort(
   connection: Connection,
@@ -18,11 +23,20 @@ export async function sort(
   by: SortKey,
   key: SearchKey,
   window: Range,
-): Promise<{ uids: number[]; total: number }> {
-  const order = `${by.reverse ? "REVERSE " : ""}${by.by.toUpperCase()}`;
-  return abilities.sortPartial
-    ? sortPartial(connection, order, key, window)
-    : sortWhole(connection, order, key, window);
+): Promise<Window> {
+  const read = abilities.sortPartial ? sortPartial : sortWhole;
+  const inOrder = (): Promise<Window> => read(connection, orderOf(by), key, window);
+  if (!by.reverse || (by.by !== "from" && by.by !== "subject")) return inOrder();
+  // The first time Dovecot 2.3 sorts a message by a text in reverse, it places it wrongly among its equals, and rightly
+  // from then on: pages that follow one another would repeat and skip. What sorts forward first learns the same.
+  const forward = await read(connection, orderOf({ ...by, reverse: false }), key, { from: 1, to: 1 });
+  const found = await inOrder();
+  // What came between the two is sorted for the first time.
+  return found.total === forward.total ? found : inOrder();
+}
+
+function orderOf({ by, reverse }: SortKey): string {
+  return `${reverse ? "REVERSE " : ""}${by.toUpperCase()}`;
 }
 
 async function sortPartial(
@@ -30,7 +44,7 @@ async function sortPartial(
   order: string,
   key: SearchKey,
   { from, to }: Range,
-): Promise<{ uids: number[]; total: number }> {
+): Promise<Window> {
   let result: ExtendedResult | null = null;
   const first = Math.max(1, from);
   const command = `UID SORT RETURN (COUNT PARTIAL ${first}:${Math.max(first, to)}) (${order})`;
@@ -42,12 +56,7 @@ async function sortPartial(
   return { uids: from > to ? [] : partial, total: count };
 }
 
-async function sortWhole(
-  connection: Connection,
-  order: string,
-  key: SearchKey,
-  { from, to }: Range,
-): Promise<{ uids: number[]; total: number }> {
+async function sortWhole(connection: Connection, order: string, key: SearchKey, { from, to }: Range): Promise<Window> {
   const uids: number[] = [];
   await run(connection, `UID SORT (${order})`, key, (response) => {
     if (response.name === "SORT") for (const uid of plainNumbers(response.values)) uids.push(uid);
