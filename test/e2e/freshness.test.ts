@@ -92,49 +92,30 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       }
     });
 
-    /**
-     * Dovecot itself stumbles now and then over a mailbox that was made anew a moment ago, and says so to everybody; it even
-     * takes a message into the mailbox that is no more. What counts is what somebody who has just come sees.
-     */
-    async function unlessStumbled<T>(attempt: () => Promise<T>): Promise<T> {
-      for (;;) {
-        const result = await attempt().catch((error: unknown) => ({ stumbled: error }));
-        if (!/deleted under us|SERVERBUG/.test(JSON.stringify(result, errorText))) return result as T;
+    test("a mailbox that was deleted and made anew shows what is in the new one", async () => {
+      // One of its own for each round: Dovecot itself stumbles over a name that is taken and given back again and again.
+      for (let round = 0; round < 3; round++) {
+        const name = `Round ${round}`;
+        await other.mailboxCreate(name);
+        await deliver(other, { subject: "Old", mailbox: name });
+        const [old] = await itemsOf(await idOf(name));
+        assert.equal(old?.subject, "Old");
+        await other.mailboxDelete(name);
+        await other.mailboxCreate(name);
+        assert.deepEqual(await itemsOf(await idOf(name)), []);
+        assert.equal((await ask(`/v1/accounts/alice/messages/${old?.id}`)).status, 410);
       }
+    });
+
+    async function idOf(path: string): Promise<string> {
+      const { body } = await ask<{ items: { id: string; path: string }[] }>("/v1/accounts/alice/mailboxes");
+      return body.items.find((mailbox) => mailbox.path === path)?.id ?? "";
     }
 
-    async function archived(): Promise<Page["items"]> {
-      const answer = await unlessStumbled(() =>
-        ask<Page>("/v1/accounts/alice/messages?mailbox=archive&fields=subject"),
-      );
+    async function itemsOf(mailbox: string): Promise<Page["items"]> {
+      const answer = await ask<Page>(`/v1/accounts/alice/messages?mailbox=${mailbox}&fields=subject`);
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
       return answer.body.items;
     }
-
-    async function archivedForNewcomers(): Promise<number> {
-      const newcomer = await otherClient(dovecot, "alice");
-      const status = await unlessStumbled(() => newcomer.status("Archive", { messages: true }));
-      await newcomer.logout();
-      return status ? (status.messages ?? 0) : 0;
-    }
-
-    test("a mailbox that was deleted and made anew shows what is in the new one", async () => {
-      for (let round = 0; round < 8; round++) {
-        await unlessStumbled(() => deliver(other, { subject: `Archived ${round}`, mailbox: "Archive" }));
-        const before = await archived();
-        assert.equal(before.length, await archivedForNewcomers());
-        await unlessStumbled(() => other.mailboxDelete("Archive"));
-        await unlessStumbled(() => other.mailboxCreate("Archive"));
-        assert.deepEqual(await archived(), []);
-        for (const { id } of before) {
-          const gone = await unlessStumbled(() => ask(`/v1/accounts/alice/messages/${id}`));
-          assert.equal(gone.status, 410);
-        }
-      }
-    });
   });
-}
-
-function errorText(_: string, value: unknown): unknown {
-  return value instanceof Error ? { ...value, message: value.message } : value;
 }

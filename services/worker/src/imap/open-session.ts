@@ -1,4 +1,3 @@
-import { isFailure } from "@postern/protocol";
 import { examine } from "./commands/examine.ts";
 import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
@@ -69,12 +68,7 @@ export class Session implements OpenSession {
   async examine(path: string): Promise<SelectedMailbox | null> {
     // A failed EXAMINE leaves nothing selected (RFC 9051 section 6.3.2).
     this.view = null;
-    const open = (): Promise<SelectedMailbox | null> => examine(this.wire, this.abilities, this.names, path);
-    // Dovecot refuses to open what was deleted and made anew a moment ago ("deleted under us"), but only once.
-    const selected = await open().catch((error: unknown) => {
-      if (!isFailure(error, "upstream-refused") || error.upstream?.code !== null) throw error;
-      return open();
-    });
+    const selected = await examine(this.wire, this.abilities, this.names, path);
     this.view = selected;
     return selected;
   }

@@ -1,4 +1,4 @@
-import { type Call, Failure, noteProof } from "@postern/protocol";
+import { type Call, Failure, isFailure, noteProof } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { ImapSession, MailboxStatus, SelectedMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
@@ -74,7 +74,7 @@ type Selected = { record: MailboxRecord; state: SelectedMailbox };
 
 async function select(core: Core, account: AccountRef, key: number, session: ImapSession): Promise<Selected> {
   const record = await liveRecord(core, account, key);
-  const state = await session.examine(record.path);
+  const state = await session.examine(record.path).catch(nullWhereRefused);
   if (state && isKnown(record, state)) return { record, state };
   if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
   // Renamed, made anew, reset or gone: only the list of all tells which.
@@ -83,6 +83,12 @@ async function select(core: Core, account: AccountRef, key: number, session: Ima
   const stateNow = await session.examine(now.path);
   if (!stateNow) throw noSuchMailbox();
   return { record: await core.registry.see(account, key, stateNow), state: stateNow };
+}
+
+/** Dovecot refuses for a moment to open what was deleted and made anew ("deleted under us"). */
+function nullWhereRefused(error: unknown): null {
+  if (isFailure(error, "upstream-refused") && error.upstream?.code === null) return null;
+  throw error;
 }
 
 function isKnown(record: MailboxRecord, state: Pick<MailboxStatus, "uidValidity" | "mailboxId">): boolean {
