@@ -18,6 +18,8 @@ export interface Call {
 export interface Report {
   /** Epoch milliseconds at which the oldest proof of freshness in this answer was sent to the mail server. */
   asOf: number | null;
+  /** Nobody looked whether the answer is still true, since the caller allowed it. */
+  stale: boolean;
   /** IMAP commands sent. */
   commands: number;
   /** Milliseconds spent waiting for the mail server. */
@@ -31,12 +33,13 @@ export interface Report {
 }
 
 export function newReport(): Report {
-  return { asOf: null, commands: 0, imapMs: 0, waitMs: 0, bytes: 0, cacheHits: 0, cacheMisses: 0 };
+  return { asOf: null, stale: false, commands: 0, imapMs: 0, waitMs: 0, bytes: 0, cacheHits: 0, cacheMisses: 0 };
 }
 
 /** Takes a far part of the work into the account: sums add up, the oldest proof counts. */
 export function addReport(into: Report, part: Report): void {
   if (part.asOf !== null) noteProof(into, part.asOf);
+  into.stale ||= part.stale;
   into.commands += part.commands;
   into.imapMs += part.imapMs;
   into.waitMs += part.waitMs;

@@ -48,6 +48,8 @@ export const listMessagesInput = z.strictObject({
   itemCursors: z.boolean().optional(),
   /** Weak etags the caller holds (opaque parts, without W/ and quotes); a hit answers `notModified`. */
   ifNoneMatch: z.array(z.string()).optional(),
+  /** An answer that was true so many milliseconds ago will do, if there is one at hand. */
+  maxStaleMs: z.number().min(0).optional(),
 });
 export type ListMessagesInput = z.infer<typeof listMessagesInput>;
 

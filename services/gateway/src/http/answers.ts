@@ -19,6 +19,7 @@ export function describeAnswer(request: FastifyRequest, reply: FastifyReply): vo
 
 function describeReport(reply: FastifyReply, report: Report): void {
   if (report.asOf !== null) void reply.header("postern-as-of", new Date(report.asOf).toISOString());
+  if (report.stale) void reply.header("postern-stale", "true");
 }
 
 /** https://www.w3.org/TR/server-timing/ */

@@ -13,6 +13,7 @@ import {
 } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
+import { maxStaleIn } from "./cache-control.ts";
 import { etagsIn } from "./etags.ts";
 import { fieldList, filterIn, listQuery } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
@@ -24,6 +25,7 @@ import {
   accountParams,
   enterAccount,
   ifNoneMatch,
+  maxStale,
   linkTo,
   messageParams,
   nextCursor,
@@ -43,6 +45,7 @@ const page = z.object({
 const inPlace = z.object({ id: z.string(), problem }).describe("Stands for a message that cannot be given.");
 const many = z.object({ items: z.array(z.union([shown, inPlace])) });
 const fields = z.object({ "If-None-Match": ifNoneMatch });
+const listHeader = z.object({ "If-None-Match": ifNoneMatch, "Cache-Control": maxStale });
 const notModified = nothing("Nothing has changed.", listAnswer);
 const listFailures = [...ofMail, "cursor-mismatch" as const, "cursor-expired" as const, "query-too-costly" as const];
 
@@ -64,7 +67,9 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
   const list = async (request: FastifyRequest, reply: FastifyReply, input: Omit<ListMessagesInput, "ifNoneMatch">) => {
     const call = enterAccount(request, reply, input.account, "read");
     const ifNoneMatch = etagsIn(request.headers["if-none-match"]);
-    const answer = await mail.listMessages({ ...input, ...(ifNoneMatch.length > 0 && { ifNoneMatch }) }, call);
+    const maxStaleMs = maxStaleIn(request.headers["cache-control"]);
+    const wanted = { ...input, ...(ifNoneMatch.length > 0 && { ifNoneMatch }) };
+    const answer = await mail.listMessages({ ...wanted, ...(maxStaleMs !== undefined && { maxStaleMs }) }, call);
     void reply
       .header("etag", `W/"${answer.etag}"`)
       .header("cache-control", "private, no-cache")
@@ -86,7 +91,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       tags: ["messages"],
       params: accountParams,
       querystring: listQuery,
-      fields,
+      fields: listHeader,
       response: { 200: json("A page of messages.", page, examplePage, { ...listAnswer, ...link }), 304: notModified },
       failures: listFailures,
     },
@@ -111,7 +116,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
     params: accountParams,
     body: searchBody,
     example: { mailbox: "inbox", filter: { or: [{ from: "grace@example.com" }, { subject: "lunch" }] }, limit: 10 },
-    fields,
+    fields: listHeader,
     response: { 200: json("A page of messages.", page, examplePage, listAnswer), 304: notModified },
     failures: listFailures,
   };

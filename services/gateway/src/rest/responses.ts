@@ -37,7 +37,15 @@ const strongEtag: Fields = {
   ETag: field("StrongETag", "Repeated as the field `etag` of a message.", z.string().regex(/^"[^"]+"$/)),
 };
 
-export const listAnswer: Fields = { ...weakEtag, ...proveAnew, ...asOf };
+const stale: Fields = {
+  "Postern-Stale": field(
+    "Stale",
+    "Nobody looked whether this is still so, since `max-stale` allowed it.",
+    z.literal("true").optional(),
+  ),
+};
+
+export const listAnswer: Fields = { ...weakEtag, ...proveAnew, ...asOf, ...stale };
 export const messageAnswer: Fields = { ...strongEtag, ...proveAnew, ...asOf };
 
 export const link: Fields = {

@@ -64,6 +64,10 @@ export function enter(request: FastifyRequest, reply: FastifyReply, ...anyOf: Sc
   return callFor(request, reply);
 }
 
+export const maxStale = z
+  .string()
+  .optional()
+  .describe("`max-stale=N`: what was so N seconds ago will do, without asking the mail server, if it is at hand.");
 export const ifNoneMatch = z.string().optional().describe("ETags that the client holds; a hit is answered with 304.");
 
 export const nextCursor = z.string().nullable().describe("For the next page; null on the last.");

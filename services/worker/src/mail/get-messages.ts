@@ -42,7 +42,9 @@ async function readGroup(
     openForMessages(core, request, (open) => readOpen(core, open, group, wanted));
   const mark = proved && markOf(mailbox, proved.proof);
   const question = canonical({ account: account.key, ids: group.map(({ id }) => id), fields: [...fields].sort() });
-  const results = await orFailure(mark === null ? read() : core.read.recall(question, mark, read));
+  const results = await orFailure(
+    proved === null || mark === null ? read() : core.read.recall(question, { mark, asOf: proved.proof.asOf }, read),
+  );
   return "failure" in results ? group.map(({ id }) => [id, results]) : results;
 }
 

@@ -1,4 +1,4 @@
-import type { Call, ListMessagesInput, ListMessagesOutput } from "@postern/protocol";
+import { type Call, type ListMessagesInput, type ListMessagesOutput, noteProof } from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { unpackCursor } from "./list/cursor.ts";
 import { parseFilter } from "./list/filter-tree.ts";
@@ -32,5 +32,18 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
     itemCursors: input.itemCursors ?? false,
     call,
   };
+  const stale = staleAnswer(core, request, input.maxStaleMs);
+  if (stale) return stale;
   return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
+}
+
+/** What is at hand, where the caller takes what was true a while ago. */
+function staleAnswer(core: Core, request: ListRequest, maxStaleMs: number | undefined): ListMessagesOutput | null {
+  const { pageQuestion, ifNoneMatch, call } = request;
+  const known = maxStaleMs === undefined ? null : core.answers.latest(pageQuestion);
+  if (!known || known.asOf < Date.now() - (maxStaleMs ?? 0)) return null;
+  call.report.stale = true;
+  noteProof(call.report, known.asOf);
+  const { etag } = known.page;
+  return ifNoneMatch.has(etag) ? { notModified: true, etag } : known.page;
 }

@@ -16,8 +16,9 @@ export class Remembered<T> {
    * makes it waits for that one. What is made may be newer than its mark, never older: then the next proof finds another
    * mark, and it is made anew.
    */
-  async recall(question: string, mark: string, make: () => Promise<T>): Promise<T> {
+  async recall(question: string, { mark, asOf }: Mark, make: () => Promise<T>): Promise<T> {
     const entry = this.entryOf(question, mark);
+    entry.asOf = Math.max(entry.asOf, asOf);
     if (entry.value !== null) return entry.value;
     // Whoever makes it may be given up by their caller alone: the others then make it for themselves.
     const shared = await entry.making?.catch(() => null);
@@ -33,12 +34,18 @@ export class Remembered<T> {
     }
   }
 
+  /** What was given last, and when it was proved last; null where nothing is remembered. */
+  latest(question: string): { value: T; asOf: number } | null {
+    const entry = this.entries.get(question);
+    return entry && entry.value !== null ? { value: entry.value, asOf: entry.asOf } : null;
+  }
+
   /** At the end of those that make room. */
   private entryOf(question: string, mark: string): Entry<T> {
     const known = this.entries.get(question);
     this.drop(question);
     const own = ENTRY_OCTETS + 2 * question.length;
-    const entry: Entry<T> = known?.mark === mark ? known : { mark, value: null, making: null, octets: own };
+    const entry: Entry<T> = known?.mark === mark ? known : { mark, asOf: 0, value: null, making: null, octets: own };
     this.entries.set(question, entry);
     this.held += entry.octets;
     this.makeRoom();
@@ -69,8 +76,13 @@ export class Remembered<T> {
   }
 }
 
-interface Entry<T> {
+/** What tells the mailboxes' state, and when the command was sent that proved it (epoch milliseconds). */
+export interface Mark {
   mark: string;
+  asOf: number;
+}
+
+interface Entry<T> extends Mark {
   value: T | null;
   making: Promise<T> | null;
   octets: number;

@@ -8,6 +8,8 @@ export interface AskedOf {
   question: string;
   /** The mailboxes' marks. */
   marks: readonly string[];
+  /** When the marks were proved. */
+  asOf: number;
   ifNoneMatch: ReadonlySet<string>;
 }
 
@@ -15,6 +17,8 @@ export interface AskedOf {
 export interface Answers {
   /** The page under these marks, given before or read now. */
   serve(asked: AskedOf, read: () => Promise<Page>): Promise<ListMessagesOutput>;
+  /** The page as it was given last, whatever has happened since; null where none is at hand. */
+  latest(question: string): { page: MessagePage; asOf: number } | null;
 }
 
 const PAGES_OCTETS = 32 << 20;
@@ -24,14 +28,18 @@ export function createAnswers(): Answers {
   const pages = new Remembered<MessagePage>(({ ready }) => ready.length, PAGES_OCTETS);
   const etags = new Remembered<string>((etag) => 2 * etag.length, ETAGS_OCTETS);
   return {
-    async serve({ question, marks, ifNoneMatch }, read) {
-      const mark = marks.toSorted().join(" ");
+    async serve({ question, marks, asOf, ifNoneMatch }, read) {
+      const mark = { mark: marks.toSorted().join(" "), asOf };
       const etag = await etags.recall(question, mark, () => stateEtag(question, marks));
       if (ifNoneMatch.has(etag)) return { notModified: true, etag };
       return pages.recall(question, mark, async () => {
         const { items, ...head } = await read();
         return MessagePage.of({ ...head, etag }, items);
       });
+    },
+    latest: (question) => {
+      const known = pages.latest(question);
+      return known && { page: known.value, asOf: known.asOf };
     },
   };
 }

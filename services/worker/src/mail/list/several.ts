@@ -18,14 +18,14 @@ const MOST_MAILBOXES = 1_000;
 
 /** A page of all selectable mailboxes: each is asked for what it has to give, and the best of all make the page. */
 export async function listAll(core: Core, request: ListRequest): Promise<ListMessagesOutput> {
-  const { filled, marks } = await mailboxesToVisit(core, request);
+  const { filled, marks, asOf } = await mailboxesToVisit(core, request);
   if (filled.length > MOST_MAILBOXES) {
     throw tooCostly(`A list over all mailboxes visits at most ${MOST_MAILBOXES} of them; here are ${filled.length}.`);
   }
   const read = (): Promise<Page> => readAllMailboxes(core, request, filled);
   if (marks === null) return pageAsRead(request, await read());
   const { pageQuestion: question, ifNoneMatch } = request;
-  return core.answers.serve({ question, marks, ifNoneMatch }, read);
+  return core.answers.serve({ question, marks, asOf, ifNoneMatch }, read);
 }
 
 async function readAllMailboxes(core: Core, request: ListRequest, filled: readonly MailboxRecord[]): Promise<Page> {
@@ -48,8 +48,8 @@ async function readAllMailboxes(core: Core, request: ListRequest, filled: readon
 async function mailboxesToVisit(
   core: Core,
   { account, call }: ListRequest,
-): Promise<{ filled: MailboxRecord[]; marks: string[] | null }> {
-  const { listed, records } = await core.listings.current(account, "offered", call);
+): Promise<{ filled: MailboxRecord[]; marks: string[] | null; asOf: number }> {
+  const { listed, records, asOf } = await core.listings.current(account, "offered", call);
   const filled: MailboxRecord[] = [];
   const marks: StateMark[] = [];
   for (const mailbox of listed) {
@@ -58,7 +58,7 @@ async function mailboxesToVisit(
     marks.push(mailbox.status && markOf(record.key, mailbox.status));
     if (mailbox.status?.messages !== 0) filled.push(record);
   }
-  return { filled, marks: marks.every((mark) => mark !== null) ? marks : null };
+  return { filled, marks: marks.every((mark) => mark !== null) ? marks : null, asOf };
 }
 
 /** Undefined for a mailbox that is gone since it was listed, or that the user may see but not read. */

@@ -26,8 +26,8 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
           : await newestParts(core, request, open),
       ),
     );
-  if (mark === null) return pageAsRead(request, await read());
-  return core.answers.serve({ question, marks: [mark], ifNoneMatch }, read);
+  if (proved === null || mark === null) return pageAsRead(request, await read());
+  return core.answers.serve({ question, marks: [mark], asOf: proved.proof.asOf, ifNoneMatch }, read);
 }
 
 async function newestParts(core: Core, request: ListRequest, open: OpenMailbox): Promise<PageParts> {

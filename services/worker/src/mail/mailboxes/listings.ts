@@ -14,6 +14,8 @@ export interface Listing {
   records: ReadonlyMap<string, MailboxRecord>;
   /** By path. */
   roles: ReadonlyMap<string, MailboxRole>;
+  /** Epoch milliseconds just before the command was sent. */
+  asOf: number;
 }
 
 /** `all`: counters of all; `offered`: where they come with the list; `none`: unless something is new. */
@@ -43,15 +45,16 @@ async function listAndLearn(
   session: ImapSession,
   call: Call,
   counters: boolean,
-): Promise<Pick<Listing, "listed" | "records">> {
+): Promise<Omit<Listing, "roles">> {
   // A connection does not notice that its selected mailbox was made anew, not even by STATUS: selecting again does.
   if (counters && session.selected !== null) await session.examine(session.selected);
-  noteProof(call.report, Date.now());
+  const asOf = Date.now();
+  noteProof(call.report, asOf);
   const listed = await session.list({ counters });
-  if (counters) return { listed, records: await registry.learn(account, listed) };
+  if (counters) return { listed, asOf, records: await registry.learn(account, listed) };
   const known = await registry.live(account);
   const paths = new Set(known.map(({ path }) => path));
   const hasNews = paths.size !== listed.length || listed.some(({ path }) => !paths.has(path));
   if (hasNews) return listAndLearn(registry, account, session, call, true);
-  return { listed, records: new Map(known.map((record) => [record.path, record])) };
+  return { listed, asOf, records: new Map(known.map((record) => [record.path, record])) };
 }
