@@ -204,6 +204,24 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         assert.ok(all.includes(name), `${name} is missing`);
     });
 
+    test("a download that its reader leaves is in the log and in the metrics like any other", async () => {
+      await deliver(other, write({ text: "A line of text that is repeated very often.\r\n".repeat(200_000) }));
+      const page = await ask<{ items: { id: string }[] }>("/v1/accounts/alice/messages?mailbox=inbox&fields=id");
+      const path = `/v1/accounts/alice/messages/${page.body.items[0]?.id}/raw`;
+      const requestId = `left-${kind}-0001`;
+      const headers = { authorization: `Bearer ${house.adminToken}`, "x-request-id": requestId };
+      const { body } = await request(house.urls[0] + path, { headers });
+      await once(body, "readable");
+      body.on("error", () => undefined).destroy();
+      await logged(house, requestId, "request", "call");
+      const line = logLines().find(({ reqId }) => reqId === requestId);
+      assert.deepEqual([line?.path, line?.aborted, line?.status], [path, true, undefined]);
+      const metrics = (await askWith(house.urls, null)("/metrics")).bytes.toString();
+      const route = "/v1/accounts/:account/messages/:message/raw";
+      const counted = `postern_http_request_seconds_count{method="GET",route="${route}",status="aborted"} 1`;
+      assert.ok(metrics.includes(counted), `${counted} is missing`);
+    });
+
     test("no secret is ever told: not in an answer, a log line, nor a metric", async () => {
       const token = await ask<{ token: string }>("/v1/tokens", { body: { scopes: ["read"], accounts: ["alice"] } });
       const said: Answer[] = [

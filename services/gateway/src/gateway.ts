@@ -3,7 +3,7 @@ import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
 import { closeWhenAnswered, type Logger } from "@postern/service";
 import type { Store } from "@postern/store";
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import type { Registry } from "prom-client";
 import { createAccess } from "./access/index.ts";
 import type { FaceConfig } from "./config.ts";
@@ -106,18 +106,17 @@ function corsFor(origins: string[]) {
 
 /** One line for each request: which route, never its query, which may hold what somebody looks for. */
 function logRequests(app: FastifyInstance): void {
-  app.addHook("onResponse", async (request, reply) => {
-    request.log.info(
-      {
-        method: request.method,
-        path: request.url.replace(/\?.*$/s, ""),
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-        actor: request.identity?.actor ?? null,
-        traceId: traceIdOf(request.call?.traceparent),
-        imapCommands: request.call?.report.commands,
-      },
-      "request",
-    );
+  const common = (request: FastifyRequest) => ({
+    method: request.method,
+    path: request.url.replace(/\?.*$/s, ""),
+    actor: request.identity?.actor ?? null,
+    traceId: traceIdOf(request.call?.traceparent),
+    imapCommands: request.call?.report.commands,
   });
+  app.addHook("onResponse", async (request, reply) => {
+    const { elapsedTime, statusCode } = reply;
+    request.log.info({ ...common(request), status: statusCode, ms: Math.round(elapsedTime) }, "request");
+  });
+  // No answer reached them whole.
+  app.addHook("onRequestAbort", async (request) => request.log.info({ ...common(request), aborted: true }, "request"));
 }

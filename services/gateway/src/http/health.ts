@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export interface HealthOptions {
@@ -41,13 +41,19 @@ function countRequests(app: FastifyInstance, metrics: Registry): void {
     help: "Octets that requests brought from mail servers.",
     registers,
   });
-  app.addHook("onRequest", async () => inFlight.inc());
-  app.addHook("onResponse", async (request, reply) => {
+  const started = new WeakMap<FastifyRequest, number>();
+  const count = (request: FastifyRequest, status: string): void => {
     inFlight.dec();
     if (request.call) bytes.inc(request.call.report.bytes);
     const route = request.routeOptions.url ?? "none";
-    durations.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
+    const seconds = (performance.now() - (started.get(request) ?? performance.now())) / 1_000;
+    durations.observe({ method: request.method, route, status }, seconds);
+  };
+  app.addHook("onRequest", async (request) => {
+    inFlight.inc();
+    started.set(request, performance.now());
   });
-  // A client that hangs up gets no answer to be counted at.
-  app.addHook("onRequestAbort", async (_request) => inFlight.dec());
+  app.addHook("onResponse", async (request, reply) => count(request, String(reply.statusCode)));
+  // A client that hangs up gets no answer whose status could be told.
+  app.addHook("onRequestAbort", async (request) => count(request, "aborted"));
 }
