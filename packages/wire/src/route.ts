@@ -9,6 +9,7 @@ import {
   type OperationName,
 } from "@postern/protocol";
 import { type FarMail, NotReached } from "./client.ts";
+import { knowPages } from "./known-pages.ts";
 
 export interface WorkerAddress {
   id: string;
@@ -27,10 +28,11 @@ export interface RouteOptions {
  */
 export function routeMail(options: RouteOptions): FarMail {
   const links = openLinks(options.connect);
+  const ranked = rememberRanks();
   const operation = (name: OperationName): AnyOperation => {
     return async (input, call) => {
       const named = name === "createAccount" ? withId(input as Input<"createAccount">) : input;
-      for (const worker of rank(links.keep(options.workers()), routingKey(named))) {
+      for (const worker of ranked(links.keep(options.workers()), routingKey(named))) {
         try {
           return await (links.to(worker.url)[name] as AnyOperation)(named, call);
         } catch (error) {
@@ -41,7 +43,7 @@ export function routeMail(options: RouteOptions): FarMail {
       throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
     };
   };
-  return { mail: mailOf(operation), close: links.close };
+  return { mail: knowPages(mailOf(operation)), close: links.close };
 }
 
 interface Links {
@@ -87,6 +89,21 @@ function routingKey(input: unknown): string {
   if (typeof account === "string") return account;
   return account?.id ?? "";
 }
+
+/** Ranking takes hashes, and most calls are of accounts that were called a moment ago. */
+function rememberRanks(): (workers: readonly WorkerAddress[], key: string) => WorkerAddress[] {
+  let of: readonly WorkerAddress[] = [];
+  let known = new Map<string, WorkerAddress[]>();
+  return (workers, key) => {
+    if (workers !== of || known.size >= MOST_RANKS) known = new Map();
+    of = workers;
+    const ranks = known.get(key) ?? rank(workers, key);
+    known.set(key, ranks);
+    return ranks;
+  };
+}
+
+const MOST_RANKS = 100_000;
 
 /** Best first: the order in which the workers' hashes with the key fall (highest random weight). */
 export function rank(workers: readonly WorkerAddress[], key: string): WorkerAddress[] {

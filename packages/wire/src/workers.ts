@@ -40,7 +40,9 @@ export interface WorkerList {
 export function followWorkers(registry: Registry, everyMs = 1_000): WorkerList {
   let known: readonly WorkerAddress[] = [];
   const refresh = async (): Promise<void> => {
-    known = await registry.live();
+    const living = await registry.live();
+    // The same list stays the same object: what others have worked out for it holds on.
+    if (JSON.stringify(living) !== JSON.stringify(known)) known = living;
   };
   const timer = setInterval(() => void refresh().catch(() => undefined), everyMs);
   return { current: () => known, refresh, close: () => clearInterval(timer) };
