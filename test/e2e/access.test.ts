@@ -291,6 +291,24 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       });
       assert.deepEqual([status, body.errors.map(({ path }) => path)], [400, ["accounts.1"]]);
     });
+
+    test("a token bound to accounts makes, sees and deletes no tokens, whatever its scopes", async () => {
+      const own = await bearer({ scopes: ["admin"], accounts: [SHOWN] });
+      const { body } = await admin<{ id: string }>("/v1/tokens", { body: { scopes: ["read"], accounts: [HIDDEN] } });
+      const answers = [
+        await own("/v1/tokens", { body: { scopes: ["admin"] } }),
+        await own("/v1/tokens", { body: { scopes: ["read"], accounts: [HIDDEN] } }),
+        await own("/v1/tokens", { body: { scopes: ["read"], accounts: [ABSENT] } }),
+        await own("/v1/tokens"),
+        await own(`/v1/tokens/${body.id}`, { method: "DELETE" }),
+      ];
+      const told = answers.map(({ status, body: { code } }) => [status, code]);
+      assert.deepEqual(
+        told,
+        answers.map(() => [403, "scope-missing"]),
+      );
+      assert.equal((await admin(`/v1/tokens/${body.id}`, { method: "DELETE" })).status, 204);
+    });
   });
 }
 

@@ -1,4 +1,5 @@
-import { accountId, Failure, scope } from "@postern/protocol";
+import { accountId, type Call, Failure, scope } from "@postern/protocol";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { exampleAccount, exampleToken } from "./examples.ts";
 import { json, notStored, nothing } from "./responses.ts";
@@ -35,7 +36,8 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
     schema: {
       operationId: "createToken",
       summary: "Make a token",
-      description: "Needs `admin`. This answer is the only one that has the secret.",
+      description:
+        "Needs `admin`, with a token that is not bound to accounts. This answer is the only one that has the secret.",
       tags: ["tokens"],
       body: tokenRequest,
       example: { scopes: ["read"], accounts: [exampleAccount.id], name: exampleToken.name },
@@ -49,7 +51,7 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
       },
     },
     handler: async (request, reply) => {
-      const call = enter(request, reply, "admin");
+      const call = enterUnbound(request, reply);
       await refuseUnknown(request.body.accounts ?? []);
       const made = await access.createToken(request.body, call.actor, call.requestId);
       return reply.code(201).header("cache-control", "no-store").send(made);
@@ -62,7 +64,8 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
     schema: {
       operationId: "listTokens",
       summary: "List tokens",
-      description: "Needs `admin`. Without their secrets, and without those that have expired.",
+      description:
+        "Needs `admin`, with a token that is not bound to accounts. Without their secrets, and without those that have expired.",
       tags: ["tokens"],
       querystring: page,
       response: {
@@ -70,7 +73,7 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
       },
     },
     handler: async (request, reply) => {
-      enter(request, reply, "admin");
+      enterUnbound(request, reply);
       const { limit, cursor } = request.query;
       const found = await access.listTokens({ limit: limit + 1, after: cursor });
       const items = found.slice(0, limit);
@@ -84,18 +87,27 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
     schema: {
       operationId: "deleteToken",
       summary: "Delete a token",
-      description: "Needs `admin`. The token is refused everywhere within 2 seconds.",
+      description:
+        "Needs `admin`, with a token that is not bound to accounts. The token is refused everywhere within 2 seconds.",
       tags: ["tokens"],
       params: z.object({ token: z.string().max(100).describe("The token's id.") }),
       response: { 204: nothing("Deleted.") },
       failures: ["not-found"],
     },
     handler: async (request, reply) => {
-      enter(request, reply, "admin");
-      await access.deleteToken(request.params.token, identityOf(request).actor, request.id);
+      const { actor } = enterUnbound(request, reply);
+      await access.deleteToken(request.params.token, actor, request.id);
       return reply.code(204).send(null);
     },
   });
+
+  /** Tokens may be for any account: whoever is bound to some could set themselves free. */
+  function enterUnbound(request: FastifyRequest, reply: FastifyReply): Call {
+    const call = enter(request, reply, "admin");
+    if (identityOf(request).accounts)
+      throw new Failure("scope-missing", { detail: "A token bound to accounts cannot make, list or delete tokens." });
+    return call;
+  }
 
   /** A token for an account that is not there would come to life with whoever registers that id next. */
   async function refuseUnknown(accounts: string[]): Promise<void> {
