@@ -60,9 +60,15 @@ const flagKey =
 
 const has = (flag: string, wanted: boolean): FilterNode => (wanted ? { key: { flag } } : { not: { key: { flag } } });
 
-/** Sent before a time is not simply "not since": a message without Date was sent at no known time. */
+/** Before every time that a Date header can tell. */
+const EVER = -8.64e15;
+
+/**
+ * Sent before a time is not simply "not since": a message without a Date, or with one that cannot be read, was sent at
+ * no known time.
+ */
 const sentBefore = (at: number): FilterNode => ({
-  and: [{ key: { header: "Date", value: "" } }, { not: { since: "sent", at } }],
+  and: [{ key: { header: "Date", value: "" } }, { since: "sent", at: EVER }, { not: { since: "sent", at } }],
 });
 
 const translators: Translators = {

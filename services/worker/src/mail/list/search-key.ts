@@ -61,8 +61,9 @@ export function possible(leaf: InstantLeaf): SearchKey {
   return dayKey(leaf, -1);
 }
 
+/** To some servers a Date that cannot be read is the epoch: what is no later may have no date at all. */
 export function definite(leaf: InstantLeaf): SearchKey {
-  return dayKey(leaf, 2);
+  return dayKey(leaf.since === "sent" ? { ...leaf, at: Math.max(leaf.at, 0) } : leaf, 2);
 }
 
 /** The days in between, whose messages' times have to be looked at. */
