@@ -94,10 +94,12 @@ class World {
     const ask: Ask = { lane, key, avoid, caller: new AbortController(), state: "waiting", lease: null };
     const waitingBefore = this.waiting(lane).length;
     const free = this.free();
+    const asked = this.time;
     this.asks.push(ask);
     const wish = { key, avoid, lane, deadline: Number.MAX_SAFE_INTEGER, signal: ask.caller.signal };
     this.pool.borrow(wish).then(
-      (lease) => this.served(ask, lease, free),
+      // Who had to wait gets what comes.
+      (lease) => this.served(ask, lease, this.time === asked ? free : []),
       (error: Error) => {
         ask.state = "refused";
         this.must(error.message !== "queue-full" || waitingBefore >= MAX_WAITING, "refused only if the queue is full");

@@ -21,7 +21,6 @@ afterEach(() => {
 class Bench {
   limit = 5;
   places = Number.POSITIVE_INFINITY;
-  wantedElsewhere = 0;
   /** A place that is given back is offered to us at once. */
   offers = false;
   time = 0;
@@ -47,7 +46,7 @@ class Bench {
       isUsable: (thing) => !thing.dead,
       limit: () => this.limit,
       takePlace: () => this.takePlace(),
-      isPlaceWanted: () => this.wantedElsewhere > 0 && (this.wantedElsewhere -= 1) >= 0,
+      isPlaceWanted: () => false,
       canWaitAfter: () => this.canWait,
       hopeless: () => this.hopeless,
       refuse: (why) => new Error(why),
@@ -372,19 +371,24 @@ test("a place that others wait for is given up by the one that is free for longe
   assert.equal(bench.pool.spare(), false);
 });
 
-test("what comes back goes to those who wait elsewhere, unless it is the last and needed here", async () => {
-  const bench = new Bench();
-  bench.limit = 2;
-  await bench.with(null, null);
-  const [first, second] = [await bench.borrow().promise, await bench.borrow().promise];
-  const asked = bench.borrow();
-  bench.wantedElsewhere = 2;
-  bench.places = NONE;
-  first.release(null);
-  assert.equal(bench.closed.length, 1);
-  second.release(null);
+test("what comes back goes to those who wait elsewhere, if they are to have it", async () => {
+  const asked: boolean[] = [];
+  const bench = new Bench({
+    isPlaceWanted: (isNeeded) => {
+      asked.push(isNeeded);
+      return !isNeeded;
+    },
+  });
+  bench.limit = 1;
+  await bench.with("a");
+  assert.deepEqual(bench.closed, [{ name: "t1", gracefully: true }]);
+  const first = bench.borrow();
+  const second = bench.borrow();
+  await bench.openings[1]?.succeed();
+  (await first.promise).release(null);
   await settled();
-  assert.deepEqual([bench.closed.length, asked.state()], [1, "served"]);
+  assert.equal(second.state(), "served");
+  assert.deepEqual(asked, [false, true]);
 });
 
 test("one that died while it was lent is closed when it comes back, and another is opened for those who wait", async () => {

@@ -13,8 +13,8 @@ export interface PoolOptions<T> {
   limit: () => number;
   /** Takes a place in a limit shared with other pools, and gives the way to give it back; null: there is none now. */
   takePlace: () => (() => void) | null;
-  /** Whether other pools wait for the places that this one has. */
-  isPlaceWanted: () => boolean;
+  /** Whether a place is to be given up for another pool; `isNeeded`: somebody waits for it here as well. */
+  isPlaceWanted: (isNeeded: boolean) => boolean;
   /** Whether those who wait may still hope after opening failed; otherwise they are told of the failure. */
   canWaitAfter: (error: unknown, others: Counts) => boolean;
   /** Why those who wait may as well not, when there is nothing and nothing can be opened now. Null: they may. */
@@ -166,7 +166,7 @@ export class Pool<T> {
     const { closing } = this.counts();
     const size = this.entries.size - closing;
     if (size > Math.max(1, this.options.limit())) return true;
-    return (size > 1 || this.queue.length === 0) && this.options.isPlaceWanted();
+    return this.options.isPlaceWanted(this.queue.length > 0);
   }
 
   private free(entry: Entry<T>, usedFor: string | null): void {

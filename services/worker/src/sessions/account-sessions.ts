@@ -76,7 +76,7 @@ export class AccountSessions {
       isUsable: ({ session }) => session.usable,
       limit: () => this.standing.limit.current,
       takePlace: () => this.takePlace(),
-      isPlaceWanted: () => options.places.isWanted(this.reach.host, this.tenant),
+      isPlaceWanted: (isNeeded) => options.places.isWanted(this.reach.host, this.tenant, isNeeded),
       canWaitAfter: (error, others) => isPassing(error) && others.free + others.lent + others.opening > 0,
       hopeless: () => this.standing.refused ?? this.standing.resting(),
       refuse: (why, counts) => refuse(why, counts, this.standing.last),

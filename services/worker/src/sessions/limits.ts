@@ -13,8 +13,9 @@ interface Host {
   taken: number;
   /** Who has how many; who took one last is last. */
   holders: Map<Tenant, number>;
-  /** Who waits for one, in turn; true: somebody is about to give one up for them. */
-  wanting: Map<Tenant, boolean>;
+  wanting: Set<Tenant>;
+  /** How many are about to be given back for those who want one. */
+  promised: number;
 }
 
 /** Places that mail hosts have for us, counted over all accounts of this process. */
@@ -28,43 +29,54 @@ export class HostPlaces {
 
   /** The way to give it back; null: there is none, the others were asked for one, and `retry` will be called. */
   take(name: string, tenant: Tenant): (() => void) | null {
-    const host = this.hosts.get(name) ?? { taken: 0, holders: new Map(), wanting: new Map() };
+    const host = this.hosts.get(name) ?? { taken: 0, holders: new Map(), wanting: new Set(), promised: 0 };
     this.hosts.set(name, host);
     if (host.taken >= this.perHost) {
-      if (!host.wanting.has(tenant)) host.wanting.set(tenant, askForOne(host, tenant));
+      if (!host.wanting.has(tenant) && askForOne(host, tenant)) host.promised += 1;
+      host.wanting.add(tenant);
       return null;
     }
     host.taken += 1;
     host.wanting.delete(tenant);
-    const held = (host.holders.get(tenant) ?? 0) + 1;
+    const held = heldBy(host, tenant) + 1;
     host.holders.delete(tenant);
     host.holders.set(tenant, held);
     return () => this.give(name, host, tenant);
   }
 
-  /** Whether another waits for a place of this host and nobody has promised one. Who asks promises it. */
-  isWanted(name: string, tenant: Tenant): boolean {
+  /**
+   * Whether one who holds a place is to give it up for another; they have promised it then. Who needs it themselves gives
+   * only to one who has less even then, lest it go to and fro.
+   */
+  isWanted(name: string, tenant: Tenant, isNeeded: boolean): boolean {
     const host = this.hosts.get(name);
-    for (const [other, promised] of host?.wanting ?? []) {
-      if (promised || other === tenant) continue;
-      host?.wanting.set(other, true);
-      return true;
-    }
-    return false;
+    if (!host) return false;
+    const mine = heldBy(host, tenant);
+    const others = [...host.wanting].filter((other) => other !== tenant);
+    const poorer = isNeeded ? others.filter((other) => heldBy(host, other) + 1 < mine) : others;
+    if (poorer.length <= host.promised) return false;
+    host.promised += 1;
+    return true;
   }
 
   private give(name: string, host: Host, tenant: Tenant): void {
     host.taken -= 1;
-    const left = (host.holders.get(tenant) ?? 1) - 1;
+    host.promised = Math.max(0, host.promised - 1);
+    const left = heldBy(host, tenant) - 1;
     if (left > 0) host.holders.set(tenant, left);
     else host.holders.delete(tenant);
-    for (const other of Array.from(host.wanting.keys())) {
+    // Those who have least come first, otherwise in turn.
+    for (const other of [...host.wanting].sort((a, b) => heldBy(host, a) - heldBy(host, b))) {
       if (host.taken >= this.perHost) break;
       host.wanting.delete(other);
       other.retry();
     }
     if (host.taken === 0 && host.wanting.size === 0) this.hosts.delete(name);
   }
+}
+
+function heldBy({ holders }: Host, tenant: Tenant): number {
+  return holders.get(tenant) ?? 0;
 }
 
 /** Of those who have not taken one for longest. */

@@ -36,17 +36,18 @@ export class Standing {
       return { state: "authenticationFailed", detail: words };
     }
     this.last = failure;
-    const connected = others.free + others.lent;
-    if (failure.code === "upstream-connection-limit" && connected + others.opening > 0) {
-      this.limit.refusedBeyond(connected + others.opening);
+    // Some of those that are being opened may fail as well: each of them then lowers what is made of it.
+    const alive = others.free + others.lent + others.opening;
+    if (failure.code === "upstream-connection-limit" && alive > 0) {
+      this.limit.refusedBeyond(alive);
       return null;
     }
     this.backOff.failed(failure);
-    if (connected === 0) {
+    if (alive === 0) {
       this.limit.clearSuspicion();
       return { state: "unreachable", detail: failure.detail };
     }
-    if (failure.code === "upstream-unreachable") this.limit.suspectBeyond(connected);
+    if (failure.code === "upstream-unreachable") this.limit.suspectBeyond(alive);
     return null;
   }
 
