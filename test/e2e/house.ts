@@ -38,14 +38,21 @@ async function startTogether(env: Record<string, string>): Promise<House> {
 async function startApart(env: Record<string, string>): Promise<House> {
   const redis = await startRedis();
   const settings = { POSTERN_REDIS_URL: redis.url, ...env };
-  const workers = await Promise.all([start("worker", settings), start("worker", settings)]);
-  const gateways = await Promise.all([start("gateway", settings), start("gateway", settings)]);
+  const [workers, gateways] = await startBoth(settings).catch(async (error: unknown) => {
+    await redis.stop();
+    throw error;
+  });
   const stop = async (): Promise<void> => {
     await Promise.all(gateways.map((gateway) => gateway.stop()));
     await Promise.all(workers.map((worker) => worker.stop()));
     await redis.stop();
   };
   return { urls: gateways.map((gateway) => gateway.url), adminToken, services: [...gateways, ...workers], stop };
+}
+
+async function startBoth(settings: Record<string, string>): Promise<[workers: Service[], gateways: Service[]]> {
+  const workers = await Promise.all([start("worker", settings), start("worker", settings)]);
+  return [workers, await Promise.all([start("gateway", settings), start("gateway", settings)])];
 }
 
 function start(name: "standalone" | "gateway" | "worker", env: Record<string, string>): Promise<Service> {

@@ -103,6 +103,9 @@ export const operations = {
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
 } as const;
 
+/** Those that change something: whether one was carried out must be known before it is tried again. */
+export const changing: ReadonlySet<OperationName> = new Set(["createAccount", "updateAccount", "deleteAccount"]);
+
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;
 export type Input<N extends OperationName> = z.infer<Operations[N]["input"]>;

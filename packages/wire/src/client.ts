@@ -22,6 +22,11 @@ export interface FarMail {
   close(): Promise<void>;
 }
 
+export interface FarWorker extends FarMail {
+  /** Closes when what is under way has ended; at once where the worker does not answer any more and never will. */
+  retire(): Promise<void>;
+}
+
 export interface ConnectMailOptions {
   url: string;
   secret: string;
@@ -36,11 +41,20 @@ export class NotReached extends Failure {
   }
 }
 
+/** Thrown when the connection was lost under a call: whether it was carried out is not known. */
+export class Lost extends Failure {
+  constructor(cause: unknown) {
+    super("unavailable", { detail: "The connection to the worker was lost.", retryAfter: 1, cause });
+  }
+}
+
+/** For a sign of life from a worker that has left the list. */
+const SIGN_OF_LIFE_MS = 2_000;
 /** Time beyond the call's own deadline in which the worker may still say itself that it was too slow. */
 const GRACE_MS = 2_000;
 
 /** Makes the `Mail` of the worker at `url` look near: same answers, same failures, same deadline, same cancel. */
-export function connectMail(options: ConnectMailOptions): FarMail {
+export function connectMail(options: ConnectMailOptions): FarWorker {
   const pool = new Pool(options.url, {
     connections: options.connections ?? 256,
     connect: { timeout: 2_000 },
@@ -48,7 +62,25 @@ export function connectMail(options: ConnectMailOptions): FarMail {
     bodyTimeout: 0,
   });
   const authorization = `Bearer ${options.secret}`;
-  return { mail: mailOf((name) => farOperation(pool, authorization, name)), close: () => pool.close() };
+  return {
+    mail: mailOf((name) => farOperation(pool, authorization, name)),
+    close: () => pool.close(),
+    retire: async () => {
+      if (await isFrozen(pool)) await pool.destroy();
+      else await pool.close();
+    },
+  };
+}
+
+/** One that is leaving finishes what it has begun and refuses connections; silence is something else. */
+async function isFrozen(pool: Pool): Promise<boolean> {
+  try {
+    const { body } = await pool.request({ path: "/livez", method: "GET", headersTimeout: SIGN_OF_LIFE_MS });
+    await body.dump();
+    return false;
+  } catch (error) {
+    return error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError;
+  }
 }
 
 function farOperation(pool: Pool, authorization: string, name: OperationName): AnyOperation {
@@ -90,10 +122,10 @@ async function post(
 function lost(error: unknown, call: Call): Failure {
   if (call.signal.aborted) return new Failure("cancelled", { cause: error });
   if (error instanceof errors.HeadersTimeoutError) {
-    return new Failure("upstream-timeout", { detail: "The worker did not answer in time.", cause: error });
+    return new Failure("unavailable", { detail: "The worker did not answer in time.", retryAfter: 1, cause: error });
   }
   if (error instanceof errors.ConnectTimeoutError || isRefusedConnection(error)) return new NotReached(error);
-  return new Failure("unavailable", { detail: "The connection to the worker was lost.", retryAfter: 1, cause: error });
+  return new Lost(error);
 }
 
 const notConnected = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"]);

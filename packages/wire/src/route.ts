@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   type AnyOperation,
+  changing,
   Failure,
   type Input,
   type Mail,
@@ -8,7 +9,7 @@ import {
   newAccountId,
   type OperationName,
 } from "@postern/protocol";
-import { type FarMail, NotReached } from "./client.ts";
+import { type FarMail, type FarWorker, Lost, NotReached } from "./client.ts";
 import { knowPages } from "./known-pages.ts";
 
 export interface WorkerAddress {
@@ -19,7 +20,7 @@ export interface WorkerAddress {
 export interface RouteOptions {
   /** Who lives, as far as is known now. */
   workers: () => readonly WorkerAddress[];
-  connect: (url: string) => FarMail;
+  connect: (url: string) => FarWorker;
 }
 
 /**
@@ -36,15 +37,26 @@ export function routeMail(options: RouteOptions): FarMail {
         try {
           return await (links.to(worker.url)[name] as AnyOperation)(named, call);
         } catch (error) {
-          // A dead worker is listed until its entry expires. Only a call that cannot have arrived goes to the next one.
-          if (!(error instanceof NotReached)) throw error;
+          // A dead worker is listed until its entry expires. A call that cannot have arrived goes to the next one, and so
+          // does one that changes nothing.
+          const mayGoOn = error instanceof NotReached || (error instanceof Lost && !changing.has(name));
+          if (!mayGoOn || call.signal.aborted) throw error;
         }
       }
       throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
     };
   };
-  return { mail: knowPages(mailOf(operation)), close: links.close };
+  // Those who wait for a worker that is lost make no calls that would notice.
+  const watch = setInterval(() => links.keep(options.workers()), WATCH_MS);
+  watch.unref();
+  const close = async (): Promise<void> => {
+    clearInterval(watch);
+    await links.close();
+  };
+  return { mail: knowPages(mailOf(operation)), close };
 }
+
+const WATCH_MS = 1_000;
 
 interface Links {
   to(url: string): Mail;
@@ -53,13 +65,13 @@ interface Links {
   close(): Promise<void>;
 }
 
-function openLinks(connect: (url: string) => FarMail): Links {
-  const links = new Map<string, FarMail>();
+function openLinks(connect: (url: string) => FarWorker): Links {
+  const links = new Map<string, FarWorker>();
   let last: readonly WorkerAddress[] = [];
-  const drop = async (urls: readonly string[]): Promise<void> => {
-    const dropped = urls.flatMap((url) => links.get(url) ?? []);
+  const take = (urls: readonly string[]): FarWorker[] => {
+    const taken = urls.flatMap((url) => links.get(url) ?? []);
     for (const url of urls) links.delete(url);
-    await Promise.all(dropped.map((link) => link.close()));
+    return taken;
   };
   return {
     to: (url) => {
@@ -71,10 +83,12 @@ function openLinks(connect: (url: string) => FarMail): Links {
       if (living === last) return living;
       last = living;
       const urls = new Set(living.map((worker) => worker.url));
-      void drop([...links.keys()].filter((url) => !urls.has(url)));
+      for (const link of take([...links.keys()].filter((url) => !urls.has(url)))) void link.retire();
       return living;
     },
-    close: () => drop([...links.keys()]),
+    close: async () => {
+      await Promise.all(take([...links.keys()]).map((link) => link.close()));
+    },
   };
 }
 
