@@ -14,9 +14,9 @@ export function canSee(identity: Identity, account: string): boolean {
   return identity.accounts ? identity.accounts.has(account) : accountId.safeParse(account).success;
 }
 
-/** Throws `scope-missing`. `admin` does everything; no other scope implies another. */
+/** Throws `scope-missing`. No scope implies another. */
 export function requireScope(identity: Identity, ...anyOf: Scope[]): void {
-  if (identity.scopes.has("admin") || anyOf.some((scope) => identity.scopes.has(scope))) return;
+  if (anyOf.some((scope) => identity.scopes.has(scope))) return;
   throw new Failure("scope-missing", { detail: `This needs a token with the scope ${anyOf.join(" or ")}.` });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { isFailure } from "@postern/protocol";
+import { isFailure, scope } from "@postern/protocol";
 import { openSqliteStore, type Store, type TokenStore } from "@postern/store";
 import fc from "fast-check";
 import { createAccess, type Access, type TokenRequest } from "./tokens.ts";
@@ -32,7 +32,7 @@ const unauthenticated = (error: unknown): boolean => isFailure(error, "unauthent
 test("the admin token does everything, everywhere", async (t) => {
   const { access } = await openAccess(t);
   const identity = await access.authenticate(`Bearer ${ADMIN}`);
-  assert.deepEqual(identity, { actor: "admin", scopes: new Set(["admin"]), accounts: null });
+  assert.deepEqual(identity, { actor: "admin", scopes: new Set(scope.options), accounts: null });
 });
 
 test("a token authenticates as itself, with its scopes and accounts and no more", async (t) => {

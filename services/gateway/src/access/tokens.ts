@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { Failure, type Scope } from "@postern/protocol";
+import { Failure, type Scope, scope } from "@postern/protocol";
 import type { AuditLog, TokenRecord, TokenStore } from "@postern/store";
 import type { Identity } from "./identity.ts";
 
@@ -71,7 +71,7 @@ export function createAccess({ tokens, audit, adminToken, now = Date.now }: Acce
       const presented = /^Bearer +(\S{1,1000})$/i.exec(authorization ?? "")?.[1];
       if (presented === undefined) throw unauthenticated("Send a token as `Authorization: Bearer …`.");
       if (timingSafeEqual(hash(presented), adminHash))
-        return { actor: "admin", scopes: new Set(["admin"]), accounts: null };
+        return { actor: "admin", scopes: new Set(scope.options), accounts: null };
       const [, id, secret] = /^pst_([A-Za-z0-9]{16})_([A-Za-z0-9_-]{43})$/.exec(presented) ?? [];
       const record = id === undefined ? null : await recordOf(`tok_${id}`);
       // Compared even when there is no such token, so that the time taken does not tell.

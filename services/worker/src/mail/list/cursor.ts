@@ -95,6 +95,7 @@ async function open(text: string): Promise<{ list: string; cursor: Cursor }> {
     return read(new Unpacker(body));
   } catch (error) {
     throw new Failure("invalid-request", {
+      detail: "The cursor is not one that was given out.",
       errors: [{ path: "cursor", message: "is not a cursor that was given out" }],
       cause: error,
     });
