@@ -203,7 +203,7 @@ export class AccountSessions {
   private adopt(reach: Reach): boolean {
     const isNewer = this.isVoid || reach.generation > this.reach.generation;
     if (!isNewer) {
-      if (reach.generation === this.reach.generation) this.standing.noteRefusal(reach.refusal);
+      if (reach.generation === this.reach.generation) this.standing.noteRecord(reach.refusal);
       return false;
     }
     const wasVoid = this.isVoid;
@@ -217,7 +217,7 @@ export class AccountSessions {
   private newStanding(reach: Reach, limit: LearntLimit | null): Standing {
     const { now, random } = this.options;
     const standing = new Standing(limit ?? new LearntLimit(PER_ACCOUNT, now), new BackOff(now, random));
-    standing.noteRefusal(reach.refusal);
+    standing.noteRecord(reach.refusal);
     return standing;
   }
 

@@ -57,6 +57,15 @@ test("a refusal that another process met with since ends what is connected here 
   await told(failureOf(house.use((session) => session.noop())), "account-reauth-required", /The password was changed/);
 });
 
+test("a refusal that another process met with counts no longer than it is on record", async (t) => {
+  const server = await scripted(t);
+  const house = houseAt(t, server);
+  house.settings.refusal = "Wrong user or password";
+  await told(failureOf(house.use((session) => session.noop())), "account-reauth-required", /Wrong/);
+  house.settings.refusal = null;
+  await house.use((session) => session.noop());
+});
+
 /** The library calls all of them failed authentications. */
 const passing: Record<string, Behaviour> = {
   "[LIMIT]": no("[LIMIT] Not now"),

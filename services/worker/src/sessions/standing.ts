@@ -8,8 +8,8 @@ import { reauthRequired, wait } from "./refusals.ts";
 export class Standing {
   readonly limit: LearntLimit;
   readonly backOff: BackOff;
-  /** Its login was refused: what everybody is told until something changes. */
-  refused: Failure | null = null;
+  private refusedHere: Failure | null = null;
+  private refusedElsewhere: Failure | null = null;
   /** What came of the latest attempt to connect, if nothing has gone well since. */
   last: Failure | null = null;
 
@@ -18,9 +18,14 @@ export class Standing {
     this.backOff = backOff;
   }
 
-  /** What another process, or an earlier life of this one, was told. */
-  noteRefusal(words: string | null): void {
-    if (words !== null) this.refused ??= reauthRequired(words);
+  /** Its login was refused: what everybody is told until something changes. */
+  get refused(): Failure | null {
+    return this.refusedHere ?? this.refusedElsewhere;
+  }
+
+  /** What is on record: another process, or an earlier life of this one, was told so. */
+  noteRecord(refusal: string | null): void {
+    this.refusedElsewhere = refusal === null ? null : reauthRequired(refusal);
   }
 
   succeeded(): void {
@@ -32,7 +37,7 @@ export class Standing {
   failed(failure: Failure, others: Counts): { state: AccountState; detail: string | null } | null {
     if (failure.code === "login-refused") {
       const words = failure.upstream?.text ?? failure.detail ?? "";
-      this.refused = reauthRequired(words, failure);
+      this.refusedHere = reauthRequired(words, failure);
       return { state: "authenticationFailed", detail: words };
     }
     this.last = failure;
