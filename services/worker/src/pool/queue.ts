@@ -46,10 +46,6 @@ export class Queue<L> {
     return this.count(lane) >= this.options.maxWaiting;
   }
 
-  has(waiter: Waiter<L>): boolean {
-    return this.waiters.includes(waiter);
-  }
-
   /** Interactive ones first, each lane in its order. */
   inTurn(): Waiter<L>[] {
     const bulk = this.waiters.filter(({ wish }) => wish.lane === "bulk");

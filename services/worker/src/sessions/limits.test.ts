@@ -104,6 +104,13 @@ test("a host gives no more places than it has, to whomever", () => {
   assert.ok(host.take("mail.example.com", b), "another host is another matter");
 });
 
+test("a host is the same one however its name is written", () => {
+  const host = new HostPlaces(1);
+  const guest = new Guest(host);
+  assert.ok(host.take("Mail.Example.ORG.", guest));
+  assert.equal(guest.take(), false);
+});
+
 test("who finds no place has one of those asked who do not use theirs, and gets it when it is given back", () => {
   const host = new HostPlaces(1);
   const [a, b] = [new Guest(host), new Guest(host)];

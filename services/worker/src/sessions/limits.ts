@@ -28,7 +28,8 @@ export class HostPlaces {
   }
 
   /** The way to give it back; null: there is none, the others were asked for one, and `retry` will be called. */
-  take(name: string, tenant: Tenant): (() => void) | null {
+  take(written: string, tenant: Tenant): (() => void) | null {
+    const name = oneName(written);
     const host = this.hosts.get(name) ?? { taken: 0, holders: new Map(), wanting: new Set(), promised: 0 };
     this.hosts.set(name, host);
     if (host.taken >= this.perHost) {
@@ -49,7 +50,7 @@ export class HostPlaces {
    * only to one who has less even then, lest it go to and fro.
    */
   isWanted(name: string, tenant: Tenant, isNeeded: boolean): boolean {
-    const host = this.hosts.get(name);
+    const host = this.hosts.get(oneName(name));
     if (!host) return false;
     const mine = heldBy(host, tenant);
     const others = [...host.wanting].filter((other) => other !== tenant);
@@ -73,6 +74,11 @@ export class HostPlaces {
     }
     if (host.taken === 0 && host.wanting.size === 0) this.hosts.delete(name);
   }
+}
+
+/** RFC 4343: names are the same whatever their case; a dot at the end says only that they are whole. */
+function oneName(host: string): string {
+  return host.toLowerCase().replace(/\.$/, "");
 }
 
 function heldBy({ holders }: Host, tenant: Tenant): number {
