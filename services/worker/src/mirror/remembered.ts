@@ -21,8 +21,8 @@ export class Remembered<T> {
     entry.asOf = Math.max(entry.asOf, asOf);
     if (entry.value !== null) return entry.value;
     // Whoever makes it may be given up by their caller alone: the others then make it for themselves.
-    const shared = await entry.making?.catch(() => null);
-    if (shared) return shared;
+    const shared = entry.making && (await entry.making.catch(() => null));
+    if (shared !== null) return shared;
     const making = make();
     entry.making = making;
     try {

@@ -16,13 +16,16 @@ const neverAborts = new AbortController().signal;
 export class SharedWork {
   private readonly commits = new Map<string, GroupCommit<Done<unknown>>>();
 
-  /** What `work` gives, begun after this was called. Equal keys must mean equal work. */
+  /**
+   * What `work` gives, begun after this was called. Equal keys must mean equal work; the first word of a key is the command,
+   * which is told to who has waited in vain.
+   */
   async ask<T>(key: string, call: Call, work: (call: Call) => Promise<T>): Promise<T> {
     const known = this.commits.get(key) as GroupCommit<Done<T>> | undefined;
     const commit = known ?? new GroupCommit(() => perform(work));
     this.commits.set(key, commit);
     try {
-      return settle(await within(call, commit.ask()), call.report);
+      return settle(await within(call, commandOf(key), commit.ask()), call.report);
     } finally {
       if (commit.isIdle && this.commits.get(key) === commit) this.commits.delete(key);
     }
@@ -48,11 +51,15 @@ function settle<T>(done: Done<T>, into: Report): T {
   return value;
 }
 
+function commandOf(key: string): string {
+  return key.slice(0, key.indexOf(" ")).toUpperCase();
+}
+
 /** Waits no longer than the caller does. */
-function within<T>(call: Call, work: Promise<T>): Promise<T> {
+function within<T>(call: Call, command: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = (): void =>
-      reject(new Failure("upstream-timeout", { detail: "The mail server took longer than the request may." }));
+    const detail = `The mail server did not answer ${command} within the time that the request had.`;
+    const late = (): void => reject(new Failure("upstream-timeout", { detail }));
     const timer = setTimeout(late, Math.max(0, Math.min(call.deadline - Date.now(), 0x7fffffff)));
     const giveUp = (): void => reject(new Failure("cancelled"));
     call.signal.addEventListener("abort", giveUp, { once: true });
