@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { failureTable } from "@postern/protocol";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
 import { type Ask, type Asking, askWith } from "./client.ts";
-import { type House, startHouse } from "./house.ts";
+import { type House, type HouseKind, startHouse } from "./house.ts";
 import { deliver, otherClient } from "./mailbox.ts";
 import { redoclyFindings, spectralFindings } from "./openapi-lint.ts";
 
@@ -21,42 +21,217 @@ interface OpenApi {
   components: { schemas: Record<string, unknown>; responses: Record<string, unknown> };
 }
 
-let house: House;
-let dovecot: DovecotServer;
-let ask: Ask;
-let document: OpenApi;
-let text: string;
-let message: string;
-const endings: (() => Promise<unknown>)[] = [];
+interface Problem {
+  code: string;
+}
 
-before(async () => {
-  dovecot = await startDovecot();
-  endings.unshift(dovecot.stop);
-  house = await startHouse("together", { POSTERN_PUBLIC_URL: "https://mail.example.org" });
-  endings.unshift(house.stop);
-  ask = askWith(house.urls, house.adminToken);
-  const other = await otherClient(dovecot, "alice");
-  endings.unshift(() => other.logout());
-  await deliver(other, { subject: "One" }, { subject: "Two" });
-  assert.equal((await ask("/v1/accounts", { body: accountOf("alice") })).status, 201);
-  const page = await ask<{ items: { id: string }[] }>("/v1/accounts/alice/messages?mailbox=inbox");
-  message = `/v1/accounts/alice/messages/${page.body.items[0]?.id}`;
-  const { bytes, headers } = await ask("/openapi.json");
-  assert.match(String(headers["content-type"]), /^application\/json/);
-  text = bytes.toString();
-  document = JSON.parse(text) as OpenApi;
-});
+for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
+  describe(`the description of the HTTP API, services ${kind}`, () => {
+    let house: House;
+    let dovecot: DovecotServer;
+    let ask: Ask;
+    let document: OpenApi;
+    let text: string;
+    let message: string;
+    const endings: (() => Promise<unknown>)[] = [];
 
-after(async () => {
-  for (const end of endings) await end();
-});
+    before(async () => {
+      dovecot = await startDovecot();
+      endings.unshift(dovecot.stop);
+      house = await startHouse(kind, { POSTERN_PUBLIC_URL: "https://mail.example.org" });
+      endings.unshift(house.stop);
+      ask = askWith(house.urls, house.adminToken);
+      const other = await otherClient(dovecot, "alice");
+      endings.unshift(() => other.logout());
+      await deliver(other, { subject: "One" }, { subject: "Two" });
+      assert.equal((await ask("/v1/accounts", { body: accountOf("alice") })).status, 201);
+      const page = await ask<{ items: { id: string }[] }>("/v1/accounts/alice/messages?mailbox=inbox");
+      message = `/v1/accounts/alice/messages/${page.body.items[0]?.id}`;
+      const { bytes, headers } = await ask("/openapi.json");
+      assert.match(String(headers["content-type"]), /^application\/json/);
+      text = bytes.toString();
+      document = JSON.parse(text) as OpenApi;
+    });
 
-const accountOf = (id: string) => ({
-  id,
-  imap: { host: dovecot.host, port: dovecot.port, security: "none", ...dovecot.user("alice") },
-});
+    after(async () => {
+      for (const end of endings) await end();
+    });
 
-const operations = (): Operation[] => Object.values(document.paths).flatMap((path) => Object.values(path));
+    const accountOf = (id: string) => ({
+      id,
+      imap: { host: dovecot.host, port: dovecot.port, security: "none", ...dovecot.user("alice") },
+    });
+
+    const operations = (): Operation[] => Object.values(document.paths).flatMap((path) => Object.values(path));
+
+    test("Spectral finds nothing to complain about", async () => {
+      // A license has an identifier or a URL, never both; and whose e-mail address it would be, Postern does not know.
+      const unanswerable = /^(license-url|contact-properties) /;
+      assert.deepEqual(
+        (await spectralFindings(text)).filter((finding) => !unanswerable.test(finding)),
+        [],
+      );
+    });
+
+    test("Redocly finds nothing to complain about", async () => assert.deepEqual(await redoclyFindings(text), []));
+
+    test("the document has the address that clients see", () => {
+      assert.match(document.openapi, /^3\.1\./);
+      assert.deepEqual(
+        document.servers.map(({ url }) => url),
+        ["https://mail.example.org"],
+      );
+    });
+
+    test("every operation, parameter and member of a schema is described", () => {
+      for (const { operationId, summary, description, parameters = [] } of operations()) {
+        assert.ok(summary && description, operationId);
+        for (const parameter of parameters) assert.ok(parameter.description, `${operationId}: ${parameter.name}`);
+      }
+      for (const [at, { properties }] of objectsIn(document.components.schemas, "")) {
+        for (const [name, member] of Object.entries((properties ?? {}) as Record<string, Record<string, unknown>>))
+          assert.ok(member.description ?? member.$ref, `${at}: ${name}`);
+      }
+    });
+
+    test("an answer's objects have the members that are described and no others", () => {
+      const { schemas, responses } = document.components;
+      for (const [at, { type, properties, additionalProperties }] of objectsIn(
+        { schemas, responses, ...paths() },
+        "",
+      )) {
+        if (type !== "object" || properties === undefined || at.endsWith("/current")) continue;
+        assert.equal(additionalProperties, false, at);
+      }
+    });
+
+    const paths = () => ({ answers: operations().map(({ responses }) => responses) });
+
+    test("every problem that an operation may answer with is a known failure with its own example", () => {
+      const codes = new Set<string>();
+      for (const [name, response] of Object.entries(document.components.responses)) {
+        const { content } = response as { content: Record<string, { examples: Record<string, { value: Problem }> }> };
+        assert.deepEqual(Object.keys(content), ["application/problem+json"], name);
+        for (const [code, { value }] of Object.entries(content["application/problem+json"]?.examples ?? {})) {
+          assert.equal(value.code, code);
+          codes.add(code);
+        }
+      }
+      const unknown = [...codes].filter((code) => !(code in failureTable));
+      assert.deepEqual(unknown, []);
+      // The first two are of paths and writes that are to come or not to be found; the last nobody is there to hear.
+      for (const code of ["method-not-allowed", "precondition-failed", "state-expired", "cancelled"]) codes.add(code);
+      assert.deepEqual([...codes].sort(), Object.keys(failureTable).sort());
+    });
+
+    test("header names of a filter are a deep object, fields a list with commas, flags are booleans", () => {
+      const list = operations().find(({ operationId }) => operationId === "listMessages");
+      const named = (name: string) => list?.parameters?.find((parameter) => parameter.name === name);
+      assert.partialDeepStrictEqual(named("header"), { in: "query", style: "deepObject", explode: true });
+      assert.partialDeepStrictEqual(named("fields"), { style: "form", explode: false, schema: { type: "array" } });
+      assert.partialDeepStrictEqual(named("seen"), { schema: { type: "boolean" } });
+      assert.partialDeepStrictEqual(named("limit"), {
+        schema: { type: "integer", minimum: 1, maximum: 200, default: 50 },
+      });
+    });
+
+    test("every operation can be carried out, and answers as it is documented to", async () => {
+      const carriedOut = new Set<string>();
+      const carryOut = async (operationId: string, status: number, path: string, asking: Asking = {}) => {
+        const answer = await ask(path, asking);
+        assert.equal(answer.status, status, `${operationId}: ${answer.bytes.toString()}`);
+        carriedOut.add(operationId);
+        if (status !== 200 || asking.method !== undefined || asking.body !== undefined) return answer;
+        await carryOut(`${operationId}Head`, 200, path, { method: "HEAD" });
+        return answer;
+      };
+      await carryOut("createAccount", 201, "/v1/accounts?verify=true", { body: accountOf("second") });
+      await carryOut("updateAccount", 200, "/v1/accounts/second", { method: "PATCH", body: { name: "Second" } });
+      await carryOut("getAccount", 200, "/v1/accounts/second");
+      await carryOut("listAccounts", 200, "/v1/accounts?limit=1&cursor=alice");
+      await carryOut("deleteAccount", 204, "/v1/accounts/second", { method: "DELETE" });
+      const made = await carryOut("createToken", 201, "/v1/tokens", { body: { scopes: ["read"], expiresIn: 60 } });
+      await carryOut("listTokens", 200, "/v1/tokens?limit=1");
+      await carryOut("deleteToken", 204, `/v1/tokens/${String(made.body.id)}`, { method: "DELETE" });
+      await carryOut("listMailboxes", 200, "/v1/accounts/alice/mailboxes");
+      await carryOut("getMailbox", 200, "/v1/accounts/alice/mailboxes/inbox");
+      await carryOut("getQuota", 200, "/v1/accounts/alice/quota");
+      await carryOut(
+        "listMessages",
+        200,
+        "/v1/accounts/alice/messages?limit=1&header[Subject]=o&seen=false&fields=text",
+      );
+      await carryOut("searchMessages", 200, "/v1/accounts/alice/messages/search", {
+        body: { filter: { subject: "One" } },
+      });
+      const ids = [message.split("/").at(-1), "msg_never"];
+      await carryOut("getMessages", 200, "/v1/accounts/alice/messages/get", { body: { ids } });
+      await carryOut("getMessage", 200, message);
+      await carryOut("readRaw", 200, `${message}/raw`);
+      await carryOut("readPart", 200, `${message}/parts/1`);
+      assert.deepEqual(
+        [...carriedOut].sort(),
+        operations()
+          .map(({ operationId }) => operationId)
+          .sort(),
+      );
+    });
+
+    test("QUERY answers as the search does", async () => {
+      const answer = await ask("/v1/accounts/alice/messages", {
+        method: "QUERY",
+        body: { filter: { subject: "One" } },
+      });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.body.total, 1);
+    });
+
+    for (const [what, path] of [
+      ["a list", () => "/v1/accounts/alice/messages?mailbox=inbox"],
+      ["a message", () => message],
+      ["a message's octets", () => `${message}/raw`],
+      ["a part", () => `${message}/parts/1`],
+    ] as const) {
+      for (const method of ["GET", "HEAD"]) {
+        test(`${what} that the client holds already is answered to ${method} by 304 and the same ETag`, async () => {
+          const held = await ask(path());
+          const etag = String(held.headers.etag);
+          const again = await ask(path(), { method, headers: { "if-none-match": `"other", ${etag}` } });
+          assert.equal(again.status, 304);
+          assert.equal(again.headers.etag, etag);
+          assert.equal(again.headers["cache-control"], held.headers["cache-control"]);
+        });
+      }
+    }
+
+    test("a range is for GET alone, and one beyond the end is answered by the size", async () => {
+      const whole = await ask(`${message}/raw`);
+      const headers = { range: "bytes=0-9" };
+      const range = await ask(`${message}/raw`, { headers });
+      assert.equal(range.status, 206);
+      assert.equal(range.headers["content-range"], `bytes 0-9/${whole.bytes.length}`);
+      assert.deepEqual(range.bytes, whole.bytes.subarray(0, 10));
+      const head = await ask(`${message}/raw`, { method: "HEAD", headers });
+      assert.equal(head.status, 200);
+      assert.equal(head.headers["content-length"], String(whole.bytes.length));
+      const beyond = await ask(`${message}/raw`, { headers: { range: "bytes=99999999-" } });
+      assert.equal(beyond.status, 416);
+      assert.equal(beyond.headers["content-range"], `bytes */${whole.bytes.length}`);
+    });
+
+    test("a range of what the client holds another version of is answered by all of it", async () => {
+      const whole = await ask(`${message}/raw`);
+      const part = (ifRange: string) => ask(`${message}/raw`, { headers: { range: "bytes=0-9", "if-range": ifRange } });
+      assert.equal((await part(String(whole.headers.etag))).status, 206);
+      assert.equal((await part(String(whole.headers["last-modified"]))).status, 206);
+      for (const other of ['"other"', `W/${whole.headers.etag}`, "Thu, 01 Jan 1970 00:00:00 GMT"]) {
+        const answer = await part(other);
+        assert.equal(answer.status, 200, other);
+        assert.deepEqual(answer.bytes, whole.bytes);
+      }
+    });
+  });
+}
 
 /** Every object within, and where it is. */
 function* objectsIn(value: unknown, at: string): Generator<[at: string, object: Record<string, unknown>]> {
@@ -64,160 +239,3 @@ function* objectsIn(value: unknown, at: string): Generator<[at: string, object: 
   if (!Array.isArray(value)) yield [at, value as Record<string, unknown>];
   for (const [key, each] of Object.entries(value)) if (!/^examples?$/.test(key)) yield* objectsIn(each, `${at}/${key}`);
 }
-
-test("Spectral finds nothing to complain about", async () => {
-  // A license has an identifier or a URL, never both; and whose e-mail address it would be, Postern does not know.
-  const unanswerable = /^(license-url|contact-properties) /;
-  assert.deepEqual(
-    (await spectralFindings(text)).filter((finding) => !unanswerable.test(finding)),
-    [],
-  );
-});
-
-test("Redocly finds nothing to complain about", async () => assert.deepEqual(await redoclyFindings(text), []));
-
-test("the document has the address that clients see", () => {
-  assert.match(document.openapi, /^3\.1\./);
-  assert.deepEqual(
-    document.servers.map(({ url }) => url),
-    ["https://mail.example.org"],
-  );
-});
-
-test("every operation, parameter and member of a schema is described", () => {
-  for (const { operationId, summary, description, parameters = [] } of operations()) {
-    assert.ok(summary && description, operationId);
-    for (const parameter of parameters) assert.ok(parameter.description, `${operationId}: ${parameter.name}`);
-  }
-  for (const [at, { properties }] of objectsIn(document.components.schemas, "")) {
-    for (const [name, member] of Object.entries((properties ?? {}) as Record<string, Record<string, unknown>>))
-      assert.ok(member.description ?? member.$ref, `${at}: ${name}`);
-  }
-});
-
-test("an answer's objects have the members that are described and no others", () => {
-  const { schemas, responses } = document.components;
-  for (const [at, { type, properties, additionalProperties }] of objectsIn({ schemas, responses, ...paths() }, "")) {
-    if (type !== "object" || properties === undefined || at.endsWith("/current")) continue;
-    assert.equal(additionalProperties, false, at);
-  }
-});
-
-const paths = () => ({ answers: operations().map(({ responses }) => responses) });
-
-test("every problem that an operation may answer with is a known failure with its own example", () => {
-  const codes = new Set<string>();
-  for (const [name, response] of Object.entries(document.components.responses)) {
-    const { content } = response as { content: Record<string, { examples: Record<string, { value: Problem }> }> };
-    assert.deepEqual(Object.keys(content), ["application/problem+json"], name);
-    for (const [code, { value }] of Object.entries(content["application/problem+json"]?.examples ?? {})) {
-      assert.equal(value.code, code);
-      codes.add(code);
-    }
-  }
-  const unknown = [...codes].filter((code) => !(code in failureTable));
-  assert.deepEqual(unknown, []);
-  // The first two are of paths and writes that are to come or not to be found; the last nobody is there to hear.
-  for (const code of ["method-not-allowed", "precondition-failed", "state-expired", "cancelled"]) codes.add(code);
-  assert.deepEqual([...codes].sort(), Object.keys(failureTable).sort());
-});
-
-interface Problem {
-  code: string;
-}
-
-test("header names of a filter are a deep object, fields a list with commas, flags are booleans", () => {
-  const list = operations().find(({ operationId }) => operationId === "listMessages");
-  const named = (name: string) => list?.parameters?.find((parameter) => parameter.name === name);
-  assert.partialDeepStrictEqual(named("header"), { in: "query", style: "deepObject", explode: true });
-  assert.partialDeepStrictEqual(named("fields"), { style: "form", explode: false, schema: { type: "array" } });
-  assert.partialDeepStrictEqual(named("seen"), { schema: { type: "boolean" } });
-  assert.partialDeepStrictEqual(named("limit"), { schema: { type: "integer", minimum: 1, maximum: 200, default: 50 } });
-});
-
-test("every operation can be carried out, and answers as it is documented to", async () => {
-  const carriedOut = new Set<string>();
-  const carryOut = async (operationId: string, status: number, path: string, asking: Asking = {}) => {
-    const answer = await ask(path, asking);
-    assert.equal(answer.status, status, `${operationId}: ${answer.bytes.toString()}`);
-    carriedOut.add(operationId);
-    if (status !== 200 || asking.method !== undefined || asking.body !== undefined) return answer;
-    await carryOut(`${operationId}Head`, 200, path, { method: "HEAD" });
-    return answer;
-  };
-  await carryOut("createAccount", 201, "/v1/accounts?verify=true", { body: accountOf("second") });
-  await carryOut("updateAccount", 200, "/v1/accounts/second", { method: "PATCH", body: { name: "Second" } });
-  await carryOut("getAccount", 200, "/v1/accounts/second");
-  await carryOut("listAccounts", 200, "/v1/accounts?limit=1&cursor=alice");
-  await carryOut("deleteAccount", 204, "/v1/accounts/second", { method: "DELETE" });
-  const made = await carryOut("createToken", 201, "/v1/tokens", { body: { scopes: ["read"], expiresIn: 60 } });
-  await carryOut("listTokens", 200, "/v1/tokens?limit=1");
-  await carryOut("deleteToken", 204, `/v1/tokens/${String(made.body.id)}`, { method: "DELETE" });
-  await carryOut("listMailboxes", 200, "/v1/accounts/alice/mailboxes");
-  await carryOut("getMailbox", 200, "/v1/accounts/alice/mailboxes/inbox");
-  await carryOut("getQuota", 200, "/v1/accounts/alice/quota");
-  await carryOut("listMessages", 200, "/v1/accounts/alice/messages?limit=1&header[Subject]=o&seen=false&fields=text");
-  await carryOut("searchMessages", 200, "/v1/accounts/alice/messages/search", { body: { filter: { subject: "One" } } });
-  const ids = [message.split("/").at(-1), "msg_never"];
-  await carryOut("getMessages", 200, "/v1/accounts/alice/messages/get", { body: { ids } });
-  await carryOut("getMessage", 200, message);
-  await carryOut("readRaw", 200, `${message}/raw`);
-  await carryOut("readPart", 200, `${message}/parts/1`);
-  assert.deepEqual(
-    [...carriedOut].sort(),
-    operations()
-      .map(({ operationId }) => operationId)
-      .sort(),
-  );
-});
-
-test("QUERY answers as the search does", async () => {
-  const answer = await ask("/v1/accounts/alice/messages", { method: "QUERY", body: { filter: { subject: "One" } } });
-  assert.equal(answer.status, 200);
-  assert.equal(answer.body.total, 1);
-});
-
-for (const [what, path] of [
-  ["a list", () => "/v1/accounts/alice/messages?mailbox=inbox"],
-  ["a message", () => message],
-  ["a message's octets", () => `${message}/raw`],
-  ["a part", () => `${message}/parts/1`],
-] as const) {
-  for (const method of ["GET", "HEAD"]) {
-    test(`${what} that the client holds already is answered to ${method} by 304 and the same ETag`, async () => {
-      const held = await ask(path());
-      const etag = String(held.headers.etag);
-      const again = await ask(path(), { method, headers: { "if-none-match": `"other", ${etag}` } });
-      assert.equal(again.status, 304);
-      assert.equal(again.headers.etag, etag);
-      assert.equal(again.headers["cache-control"], held.headers["cache-control"]);
-    });
-  }
-}
-
-test("a range is for GET alone, and one beyond the end is answered by the size", async () => {
-  const whole = await ask(`${message}/raw`);
-  const headers = { range: "bytes=0-9" };
-  const range = await ask(`${message}/raw`, { headers });
-  assert.equal(range.status, 206);
-  assert.equal(range.headers["content-range"], `bytes 0-9/${whole.bytes.length}`);
-  assert.deepEqual(range.bytes, whole.bytes.subarray(0, 10));
-  const head = await ask(`${message}/raw`, { method: "HEAD", headers });
-  assert.equal(head.status, 200);
-  assert.equal(head.headers["content-length"], String(whole.bytes.length));
-  const beyond = await ask(`${message}/raw`, { headers: { range: "bytes=99999999-" } });
-  assert.equal(beyond.status, 416);
-  assert.equal(beyond.headers["content-range"], `bytes */${whole.bytes.length}`);
-});
-
-test("a range of what the client holds another version of is answered by all of it", async () => {
-  const whole = await ask(`${message}/raw`);
-  const part = (ifRange: string) => ask(`${message}/raw`, { headers: { range: "bytes=0-9", "if-range": ifRange } });
-  assert.equal((await part(String(whole.headers.etag))).status, 206);
-  assert.equal((await part(String(whole.headers["last-modified"]))).status, 206);
-  for (const other of ['"other"', `W/${whole.headers.etag}`, "Thu, 01 Jan 1970 00:00:00 GMT"]) {
-    const answer = await part(other);
-    assert.equal(answer.status, 200, other);
-    assert.deepEqual(answer.bytes, whole.bytes);
-  }
-});
