@@ -335,3 +335,23 @@ async function logged(house: House, requestId: string, ...messages: string[]): P
   while (!messages.every(isThere))
     await Promise.race(house.services.flatMap(({ process }) => (process.stdout ? [once(process.stdout, "data")] : [])));
 }
+
+test("with * browsers may call from anywhere; what a stranger says of itself as a proxy is not believed", async () => {
+  const dovecot = await startDovecot();
+  const house = await startHouse("together", { POSTERN_CORS_ORIGINS: "*" });
+  try {
+    const ask = askWith(house.urls, house.adminToken);
+    const other = await otherClient(dovecot, "alice");
+    await deliver(other, {}, {});
+    await other.logout();
+    const imap = { host: dovecot.host, port: dovecot.port, security: "none", ...dovecot.user("alice") };
+    await ask("/v1/accounts?verify=true", { body: { id: "alice", imap } });
+    const headers = { origin: "https://anywhere.example.com", "x-forwarded-host": "evil.example.com" };
+    const answer = await ask("/v1/accounts/alice/messages?mailbox=inbox&limit=1", { headers });
+    assert.equal(answer.headers["access-control-allow-origin"], "*");
+    assert.ok(String(answer.headers.link).startsWith(`<${house.urls[0]}/v1/`), String(answer.headers.link));
+  } finally {
+    await house.stop();
+    await dovecot.stop();
+  }
+});

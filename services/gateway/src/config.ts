@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import {
   clusterSecret,
   commaList,
@@ -9,16 +10,45 @@ import {
 } from "@postern/service";
 import * as z from "zod";
 
+const isPublic = (text: string): boolean => {
+  const url = URL.parse(text);
+  return /^https?:$/.test(url?.protocol ?? "") && !url?.search && !url?.hash && !url?.username && !url?.password;
+};
+
+/** Names that stand for ranges (proxy-addr). */
+const rangeNames = new Set(["loopback", "linklocal", "uniquelocal"]);
+
+function isProxy(text: string): boolean {
+  if (rangeNames.has(text)) return true;
+  const [address = "", bits, ...rest] = text.split("/");
+  const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  return rest.length === 0 && most > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+}
+
+/** As browsers send it (RFC 6454 section 6.2): nothing else would ever be equal to it. */
+function isOrigin(text: string): boolean {
+  if (text === "*") return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d+)?$/.test(text)) return false;
+  return !/^https?:/.test(text) || URL.parse(text)?.origin === text;
+}
+
 /** The variables of the HTTP face: the same in a gateway of its own and in standalone. */
 export const faceVariables = {
   HOST: z.string().default("127.0.0.1"),
   PORT: portNumber.default(8025),
   PUBLIC_URL: z
-    .url()
+    .string()
+    .refine(isPublic, "is no http or https address without a query, fragment or user")
     .transform((url) => url.replace(/\/+$/, ""))
     .optional(),
-  TRUSTED_PROXIES: commaList,
-  CORS_ORIGINS: commaList,
+  TRUSTED_PROXIES: commaList.refine(
+    (list) => list.every(isProxy),
+    "takes IP addresses, CIDR ranges and the names of special ranges",
+  ),
+  CORS_ORIGINS: commaList.refine(
+    (list) => list.every(isOrigin),
+    "takes origins as browsers send them, such as https and a host, or * for all",
+  ),
   GRAPHIQL: z.stringbool().default(true),
   GRAPHQL_INTROSPECTION: z.stringbool().default(true),
   GRAPHQL_DOCUMENTS: z.string().optional(),

@@ -69,7 +69,7 @@ export async function createGateway({ mail, store, face, adminToken, log, metric
   const access = createAccess({ tokens: store.tokens, audit: store.audit, adminToken });
   await app.register(restRoutes, { prefix: "/v1", mail, store, access, publicUrl: face.publicUrl });
   await registerGraphql(app, { mail, store, access, face });
-  await serveDocuments(app, document);
+  await serveDocuments(app, document, face.publicUrl);
   return {
     app,
     drain: async () => {
@@ -86,7 +86,7 @@ function saneId(header: string | string[] | undefined): string | undefined {
 
 function corsFor(origins: string[]) {
   return {
-    origin: origins,
+    origin: origins.includes("*") ? "*" : origins,
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY"],
     exposedHeaders: [
       "etag",

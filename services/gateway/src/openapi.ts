@@ -10,6 +10,7 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiObject,
 } from "zod-openapi";
+import { publicPath } from "./http/addresses.ts";
 import { type Failing, problemResponses } from "./rest/problem-responses.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -128,7 +129,11 @@ const nothingFromElsewhere = {
   mcp: { disabled: true },
 } as const;
 
-export async function serveDocuments(app: FastifyInstance, document: () => string): Promise<void> {
+export async function serveDocuments(
+  app: FastifyInstance,
+  document: () => string,
+  publicUrl: string | undefined,
+): Promise<void> {
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) =>
     reply.type("application/json; charset=utf-8").send(document()),
   );
@@ -136,8 +141,15 @@ export async function serveDocuments(app: FastifyInstance, document: () => strin
   app.get("/favicon.ico", { schema: { hide: true } }, (_, reply) => reply.code(204).send());
   await app.register(reference, {
     routePrefix: "/docs",
+    hooks: {
+      // The reference's own redirect knows of no path that a proxy took away.
+      onRequest: (request, reply, done) => {
+        if (/^\/docs(\?|$)/.test(request.url)) void reply.redirect(publicPath(publicUrl, "/docs/"), 301);
+        else done();
+      },
+    },
     configuration: {
-      url: "/openapi.json",
+      url: publicPath(publicUrl, "/openapi.json"),
       title: "Postern",
       pageTitle: "Postern API",
       defaultOpenAllTags: true,

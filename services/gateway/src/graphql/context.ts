@@ -10,6 +10,8 @@ export interface Context {
   identity: Identity;
   call: Call;
   loaders: Loaders;
+  /** The address that clients see, where it is configured. */
+  publicUrl: string | undefined;
   operationName: string | undefined;
   /** Only queries may run: it came by GET. */
   isSafe: boolean;

@@ -1,5 +1,6 @@
 import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
 import type { FastifyInstance } from "fastify";
+import { publicPath } from "../http/addresses.ts";
 
 const example = `# Set a token under "Headers": {"Authorization": "Bearer …"}
 query Inbox {
@@ -18,11 +19,11 @@ query Inbox {
 `;
 
 /** GraphiQL with everything it needs in one page, so that it works without the internet. The page itself needs no token. */
-export function serveGraphiql(app: FastifyInstance): void {
+export function serveGraphiql(app: FastifyInstance, publicUrl: string | undefined): void {
   let page: string | null = null;
   app.get("/graphiql", { schema: { hide: true } }, async (_, reply) => {
     page ??= renderGraphiQL({
-      endpoint: "/graphql",
+      endpoint: publicPath(publicUrl, "/graphql"),
       title: "Postern",
       defaultQuery: example,
       headers: '{"Authorization": "Bearer "}',

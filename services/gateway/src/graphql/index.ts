@@ -62,12 +62,16 @@ export async function registerGraphql(
   serveHttp(app, {
     access,
     trusted: face.documents === undefined ? null : readDocuments(face.documents),
-    contextFor: (request, reply) => contextFor(request, reply, mail, store),
+    contextFor: (request, reply) => contextFor(request, reply, { mail, store, face }),
   });
-  if (face.graphiql) serveGraphiql(app);
+  if (face.graphiql) serveGraphiql(app, face.publicUrl);
 }
 
-function contextFor(request: FastifyRequest, reply: FastifyReply, mail: Mail, store: Pick<Store, "accounts">): Context {
+function contextFor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { mail, store, face }: Omit<GraphqlOptions, "access">,
+): Context {
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
   return {
@@ -76,6 +80,7 @@ function contextFor(request: FastifyRequest, reply: FastifyReply, mail: Mail, st
     identity: request.identity,
     call,
     loaders: createLoaders(mail, call),
+    publicUrl: face.publicUrl,
     operationName: undefined,
     isSafe: request.method === "GET",
   };

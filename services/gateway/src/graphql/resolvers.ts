@@ -10,6 +10,7 @@ import {
 } from "@postern/protocol";
 import type { GraphQLResolveInfo } from "graphql";
 import { canSee, requireAccount, requireScope } from "../access/index.ts";
+import { publicPath } from "../http/addresses.ts";
 import type { Context } from "./context.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
@@ -83,21 +84,24 @@ export const resolvers = {
       const wanted = new Set(names.map((name) => name.toLowerCase()));
       return headers.filter(({ name }) => wanted.has(name.toLowerCase()));
     },
-    attachments: ({ attachments = [], ...message }: MessageSource) => withUrls(message, attachments),
-    parts: ({ parts = [], ...message }: MessageSource) => withUrls(message, parts),
-    rawUrl: (message: MessageSource) => `${pathOf(message)}/raw`,
+    attachments: ({ attachments = [], ...message }: MessageSource, _: unknown, context: Context) =>
+      withUrls(message, attachments, context),
+    parts: ({ parts = [], ...message }: MessageSource, _: unknown, context: Context) =>
+      withUrls(message, parts, context),
+    rawUrl: (message: MessageSource, _: unknown, context: Context) => `${pathOf(message, context)}/raw`,
   },
 };
 
 function withUrls<T extends { part: string }>(
   message: Omit<MessageSource, "parts">,
   parts: T[],
+  context: Context,
 ): (T & { url: string })[] {
-  return parts.map((part) => ({ ...part, url: `${pathOf(message)}/parts/${part.part}` }));
+  return parts.map((part) => ({ ...part, url: `${pathOf(message, context)}/parts/${part.part}` }));
 }
 
-function pathOf({ account, id }: Pick<MessageSource, "account" | "id">): string {
-  return `/v1/accounts/${account}/messages/${id}`;
+function pathOf({ account, id }: Pick<MessageSource, "account" | "id">, { publicUrl }: Context): string {
+  return publicPath(publicUrl, `/v1/accounts/${account}/messages/${id}`);
 }
 
 async function accountOf(id: string, { mail, identity, call }: Context): Promise<Account | null> {

@@ -1,6 +1,7 @@
 import { account, accountId, accountInput, accountPatch, Failure } from "@postern/protocol";
 import * as z from "zod";
 import { canSee, requireScope } from "../access/index.ts";
+import { publicPath } from "../http/addresses.ts";
 import { callFor } from "../http/calls.ts";
 import { exampleAccount, exampleAccountInput } from "./examples.ts";
 import { ofAccounts, ofMail } from "./problem-responses.ts";
@@ -26,7 +27,7 @@ const page = z.strictObject({
   cursor: accountId.optional().describe("`nextCursor` of the page before."),
 });
 
-export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
+export function accountRoutes(app: Scoped, { mail, publicUrl }: RestOptions): void {
   app.route({
     method: "POST",
     url: "/accounts",
@@ -48,7 +49,10 @@ export function accountRoutes(app: Scoped, { mail }: RestOptions): void {
         throw new Failure("scope-missing", { detail: "A token bound to accounts cannot register others." });
       const input = { account: request.body, verify: request.query.verify === "true" };
       const made = await mail.createAccount(input, callFor(request, reply));
-      return reply.code(201).header("location", `/v1/accounts/${made.id}`).send(made);
+      return reply
+        .code(201)
+        .header("location", publicPath(publicUrl, `/v1/accounts/${made.id}`))
+        .send(made);
     },
   });
 

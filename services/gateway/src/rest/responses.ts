@@ -51,7 +51,9 @@ export const messageAnswer: Fields = { ...strongEtag, ...proveAnew, ...asOf };
 export const link: Fields = {
   Link: field("Link", "The next page, as `rel=next` (RFC 8288); absent on the last one.", z.string().optional()),
 };
-export const location: Fields = { Location: field("Location", "The path of what was made.", z.string()) };
+export const location: Fields = {
+  Location: field("Location", "Where what was made is, relative to the address asked (RFC 3986).", z.string()),
+};
 
 export const octetsAnswer: Fields = {
   ...strongEtag,

@@ -11,6 +11,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Store } from "@postern/store";
 import * as z from "zod";
 import { type Access, type Identity, requireAccount, requireScope } from "../access/index.ts";
+import { publicPath } from "../http/addresses.ts";
 import { callFor } from "../http/calls.ts";
 
 declare module "fastify" {
@@ -78,14 +79,14 @@ export const limit = z.coerce.number().int().min(1).max(200).default(50).describ
 export const accountParams = z.object({ account: z.string().max(63).describe("The account's id.") });
 export const messageParams = accountParams.extend({ message: z.string().max(200).describe("The message's id.") });
 
-/** The address of this request's path with another query, absolute where the public address is known. */
+/** The address of this request's path with another query. */
 export function linkTo(
   request: FastifyRequest,
   publicUrl: string | undefined,
   changes: Record<string, string>,
 ): string {
-  const base = publicUrl ?? `${request.protocol}://${request.host}`;
+  const { origin } = new URL(publicUrl ?? `${request.protocol}://${request.host}`);
   const url = new URL(request.originalUrl, "http://unused");
   for (const [name, value] of Object.entries(changes)) url.searchParams.set(name, value);
-  return base + url.pathname + url.search;
+  return origin + publicPath(publicUrl, url.pathname + url.search);
 }
