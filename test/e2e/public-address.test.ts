@@ -20,6 +20,12 @@ after(async () => {
   for (const end of endings) await end();
 });
 
+interface Message {
+  subject: string;
+  rawUrl: string;
+  parts: { url: string }[];
+}
+
 async function open(env: Record<string, string>): Promise<{ house: House; ask: Ask; made: Answer }> {
   const house = await startHouse("together", env);
   endings.unshift(house.stop);
@@ -62,14 +68,13 @@ describe("behind a proxy that takes a path away", () => {
   });
 
   test("a message's rawUrl and its parts' urls lead to their octets", async () => {
-    const query = '{ account(id: "alice") { messages(first: 1) { nodes { rawUrl parts { url } } } } }';
-    const { body } = await graphql(query);
-    const { data } = body as {
-      data: { account: { messages: { nodes: { rawUrl: string; parts: { url: string }[] }[] } } };
-    };
+    const { body } = await graphql(
+      '{ account(id: "alice") { messages(first: 1) { nodes { subject rawUrl parts { url } } } } }',
+    );
+    const { data } = body as { data: { account: { messages: { nodes: Message[] } } } };
     const [message] = data.account.messages.nodes;
     const raw = await follow(message?.rawUrl ?? "", "/graphql");
-    assert.match(raw.bytes.toString(), /^Subject: (One|Two)\r$/m);
+    assert.ok(raw.bytes.includes(`Subject: ${message?.subject}\r\n`));
     const part = await follow(message?.parts[0]?.url ?? "", "/graphql");
     assert.equal(part.status, 200);
     assert.ok(raw.bytes.includes(part.bytes));
