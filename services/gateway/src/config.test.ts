@@ -38,6 +38,8 @@ describe("trusted proxies", () => {
     "10.0.0.0/zz",
     "300.1.1.1",
     "2001:db8::/129",
+    "0.0.0.0/0",
+    "::/0",
     "loopback,nonsense",
     "toString",
   ])

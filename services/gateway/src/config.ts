@@ -22,7 +22,9 @@ function isProxy(text: string): boolean {
   if (rangeNames.has(text)) return true;
   const [address = "", bits, ...rest] = text.split("/");
   const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
-  return rest.length === 0 && most > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+  if (rest.length > 0 || most < 0) return false;
+  // proxy-addr takes no range of zero bits: everybody would be a proxy.
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= most);
 }
 
 /** As browsers send it (RFC 6454 section 6.2): nothing else would ever be equal to it. */
