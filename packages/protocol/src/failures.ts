@@ -111,6 +111,18 @@ export class Failure extends Error {
     return failureTable[this.code].retryable;
   }
 
+  /** The same failure, with what has become of the write that it ended. */
+  withOutcome(outcome: Outcome): Failure {
+    const { code, detail, retryable: _, ...rest } = this.toJSON();
+    const { cause } = this;
+    return new Failure(code, {
+      ...rest,
+      ...(detail !== null && { detail }),
+      ...(cause !== undefined && { cause }),
+      outcome,
+    });
+  }
+
   toJSON(): FailureJson {
     return {
       code: this.code,

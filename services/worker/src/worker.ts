@@ -57,7 +57,13 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     onCommand: metrics.command,
   });
   const declared = await followDeclared(options, accounts);
-  const core = createMailCore({ sessions, accounts, mailboxes: store.mailboxes, cache: store.cache });
+  const core = createMailCore({
+    sessions,
+    accounts,
+    mailboxes: store.mailboxes,
+    cache: store.cache,
+    ownership: { assertHeld: () => undefined, epochOf: () => 1 },
+  });
   return {
     mail: observeMail({ ...core, ...operationsOf(accounts) }, log, metrics),
     stop: async () => {

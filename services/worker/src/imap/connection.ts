@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Failure } from "@postern/protocol";
 import type { Part } from "./encode.ts";
 import { closedFailure, refusal, timeoutFailure, unreadable } from "./failures.ts";
 import { type DataResponse, parseResponse, ProtocolError, type RawResponse, type StatusResponse } from "./response.ts";
@@ -16,6 +17,8 @@ export interface Command {
   onRefused?: (response: StatusResponse) => void;
   /** In place of the connection's own. */
   timeoutMs?: number;
+  /** Changes something: how it ended without an answer is told by the failure's `outcome`. */
+  changes?: boolean;
 }
 
 export interface ConnectionOptions {
@@ -37,7 +40,7 @@ interface Running {
   tag: string;
   resolve: (response: StatusResponse) => void;
   reject: (error: Error) => void;
-  /** What is to be sent when the server says "go on". */
+  /** What is to be sent when the server says "go on". The server cannot act before it has everything. */
   rest: Part[];
 }
 
@@ -83,14 +86,15 @@ export class Connection {
       const response = await this.exchange(command);
       if (response.status !== "OK") {
         command.onRefused?.(response);
-        throw refusal(command.name, response);
+        const failure = refusal(command.name, response);
+        throw command.changes ? failure.withOutcome("none") : failure;
       }
       ok = true;
       return response;
     } finally {
       this.allowance = { ...UNASKED };
       const ms = performance.now() - started;
-      this.options.onCommand({ name: command.name, ms, bytes: this.received, ok });
+      this.options.onCommand({ name: command.name, ms, bytes: this.received, ok, changes: command.changes ?? false });
     }
   }
 
@@ -182,11 +186,17 @@ export class Connection {
     if (name !== "LOGOUT") this.end(closedFailure(name, response));
   }
 
-  private end(failure: Error): void {
+  private end(failure: Failure): void {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
-    this.running?.reject(failure);
+    this.running?.reject(withOutcome(this.running, failure));
     this.options.onClose();
   }
+}
+
+/** Without its tagged answer nobody knows whether a command that was sent whole has been carried out. */
+function withOutcome({ command, rest }: Running, failure: Failure): Failure {
+  if (!command.changes) return failure;
+  return failure.withOutcome(rest.length > 0 ? "none" : "unknown");
 }

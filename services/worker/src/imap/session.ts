@@ -212,6 +212,8 @@ export interface CommandReport {
   /** Octets received during it. */
   bytes: number;
   ok: boolean;
+  /** Whether it was sent to change something. */
+  changes: boolean;
 }
 
 /** A session as the pool holds it: with its end. */

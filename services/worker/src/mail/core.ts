@@ -11,7 +11,7 @@ import { listMessages } from "./list-messages.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
-import type { AccountDirectory, Sessions } from "./ports.ts";
+import type { AccountDirectory, Ownership, Sessions } from "./ports.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -21,6 +21,7 @@ export interface CoreDeps {
   accounts: AccountDirectory;
   mailboxes: MailboxStore;
   cache: Cache;
+  ownership: Ownership;
 }
 
 /** What every operation of the core works with. */

@@ -18,10 +18,23 @@ export interface Borrow {
  * The only way to a session, which is given back by itself when `work` ends. `work` must not keep it.
  * Adds what was waited, sent and received to `call.report`.
  * Throws `not-found`, `account-disabled`, `account-reauth-required`, `upstream-unreachable`, `upstream-connection-limit`,
- * `upstream-timeout`, `cancelled`. A session that dies under read-only work before `work` has answered is replaced once.
+ * `upstream-timeout`, `cancelled`. A session that dies under `work` before it has answered is replaced once, unless `work`
+ * has sent a command that changes something: none is ever sent twice. From then on it is let finish though its caller has
+ * gone; where such a command was sent and not answered, the failure's `outcome` is `unknown`.
  */
 export interface Sessions {
   use<T>(borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Whether this process is the one that acts for an account. IMAP knows no fencing: what must not be done by two is asked
+ * for right before each command that changes something.
+ */
+export interface Ownership {
+  /** Throws `unavailable` with the outcome `none` where it is not certain. */
+  assertHeld(account: string): void;
+  /** Rises with every change of owner. */
+  epochOf(account: string): number;
 }
 
 /** An account as the core needs it. Throws `not-found`. */

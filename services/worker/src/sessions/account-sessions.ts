@@ -48,6 +48,8 @@ interface Held {
   call: Call | null;
   /** Commands that went well since the login. */
   answered: number;
+  /** Commands sent since the login that change something, however they ended. */
+  changes: number;
 }
 
 /** When a session died: before it was ever of use, unnoticed since it was used last, or in the middle of a job. */
@@ -95,7 +97,7 @@ export class AccountSessions {
     return this.pool.counts();
   }
 
-  /** A session that dies under the work is replaced: all work lent to here only reads. */
+  /** A session that dies under the work is replaced, unless the work may have changed something by then. */
   async use<T>(reach: Reach, borrow: Borrow, work: (session: ImapSession) => Promise<T>): Promise<T> {
     this.adopt(reach);
     let replaced = 0;
@@ -119,7 +121,7 @@ export class AccountSessions {
     const { call } = borrow;
     const lease = await this.borrow(borrow);
     const held = lease.thing;
-    const { session, answered } = held;
+    const { session, answered, changes } = held;
     const loan = new Loan(session, call);
     held.call = call;
     const giveBack = (): void => {
@@ -129,7 +131,8 @@ export class AccountSessions {
     try {
       return await loan.run(work, call.deadline - this.options.now(), giveBack);
     } catch (error) {
-      if (isBreak(error) && !session.usable && !loan.isEnded) this.deaths.set(error, deathOf(held, answered));
+      const mayRepeat = isBreak(error) && held.changes === changes;
+      if (mayRepeat && !session.usable && !loan.isEnded) this.deaths.set(error, deathOf(held, answered));
       throw error;
     }
   }
@@ -188,7 +191,7 @@ export class AccountSessions {
     });
     if (!session.usable)
       throw new Failure("upstream-unreachable", { detail: "The connection was lost after the login." });
-    held = { session, call: null, answered: 0 };
+    held = { session, call: null, answered: 0, changes: 0 };
     return held;
   }
 
@@ -255,7 +258,8 @@ function deathOf({ answered }: Held, before: number): Death {
   return before > 0 ? "idle" : "new";
 }
 
-function account(held: Held, { ms, bytes, ok }: CommandReport, standing: Standing): void {
+function account(held: Held, { ms, bytes, ok, changes }: CommandReport, standing: Standing): void {
+  if (changes) held.changes += 1;
   if (ok) held.answered += 1;
   if (ok && held.answered === 1) standing.succeeded();
   if (!held.call) return;

@@ -21,7 +21,28 @@ const commands: Readonly<Record<string, string>> = {
   quota: "GETQUOTAROOT",
 };
 
+/** Those that change something: whoever waits for one is told what became of it. */
+const changing: Readonly<Record<string, string>> = {
+  store: "STORE",
+  copy: "COPY",
+  move: "MOVE",
+  expunge: "EXPUNGE",
+  append: "APPEND",
+  replace: "REPLACE",
+  create: "CREATE",
+  rename: "RENAME",
+  remove: "DELETE",
+  subscribe: "SUBSCRIBE",
+  unsubscribe: "UNSUBSCRIBE",
+};
+
 type Method = (...args: unknown[]) => unknown;
+
+interface Running {
+  command: string;
+  done: Promise<unknown>;
+  changes: boolean;
+}
 
 /** A session in the hands of one job, until the job is done, its caller has gone, or its time is up. */
 export class Loan {
@@ -31,7 +52,8 @@ export class Loan {
   private readonly call: Call;
   private readonly end = Promise.withResolvers<never>();
   private readonly timers: NodeJS.Timeout[] = [];
-  private running: { command: string; done: Promise<unknown> } | null = null;
+  private running: Running | null = null;
+  private hasChanged = false;
   /** What the job is told if it goes on after the end. */
   private over: Failure | null = null;
 
@@ -64,6 +86,8 @@ export class Loan {
 
   /** The caller has gone. What was sent is waited for a little: there is no way to call a command off. */
   private leave(): void {
+    // What was begun to be changed is not left half-way.
+    if (this.hasChanged) return;
     this.finish(new Failure("cancelled"));
     if (this.running) this.after(GRACE_MS, () => this.open.close());
   }
@@ -73,7 +97,7 @@ export class Loan {
     const detail = running
       ? `The mail server did not answer ${running.command} within the time that the request may take.`
       : "The request may not take as long as all that it asks of the mail server.";
-    this.finish(new Failure("upstream-timeout", { detail }));
+    this.finish(new Failure("upstream-timeout", { detail, ...(running?.changes && { outcome: "unknown" }) }));
     if (running) this.open.close();
   }
 
@@ -94,15 +118,16 @@ export class Loan {
         const value: unknown = Reflect.get(open, name, open);
         if (typeof value !== "function" || typeof name !== "string") return value;
         const method = value as Method;
-        return (...args: unknown[]): Promise<unknown> => this.perform(commands[name] ?? name, method, args);
+        return (...args: unknown[]): Promise<unknown> => this.perform(name, method, args);
       },
     });
   }
 
-  private async perform(command: string, method: Method, args: unknown[]): Promise<unknown> {
+  private async perform(name: string, method: Method, args: unknown[]): Promise<unknown> {
     if (this.over) throw this.over;
     const done = Promise.resolve<unknown>(Reflect.apply(method, this.open, args));
-    const running = { command, done };
+    const running = { command: commands[name] ?? changing[name] ?? name, done, changes: name in changing };
+    this.hasChanged ||= running.changes;
     this.running ??= running;
     try {
       return await done;

@@ -51,6 +51,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       accounts: { keyOf: async (id) => (await registered(store, id)).key },
       mailboxes: store.mailboxes,
       cache: store.cache,
+      ownership: { assertHeld: () => undefined, epochOf: () => 1 },
     });
   const stop = async (): Promise<void> => {
     await sessions.drain();
