@@ -186,7 +186,7 @@ test("every command is reported with its name, its octets and how it ended, neve
     ],
   );
   for (const report of reports) {
-    assert.deepEqual(Object.keys(report).sort(), ["bytes", "ms", "name", "ok"]);
+    assert.deepEqual(Object.keys(report).sort(), ["bytes", "changes", "ms", "name", "ok"]);
     assert.ok(report.bytes > 0 && report.ms >= 0);
   }
 });
