@@ -22,6 +22,7 @@ interface Response extends Reference {
   content?: Record<string, unknown>;
 }
 interface Operation {
+  security?: Record<string, string[]>[];
   parameters?: { name: string; in: string }[];
   responses: Record<string, Response>;
 }
@@ -134,9 +135,10 @@ export class Description {
 }
 
 /** Whoever was answered had asked in documented words. */
-function undocumentedQuery({ parameters = [] }: Operation, { path, status }: Exchange): string[] {
+function undocumentedQuery({ parameters = [], security = [] }: Operation, { path, status }: Exchange): string[] {
   if (status >= 400) return [];
   const known = new Set(parameters.filter((each) => each.in === "query").map(({ name }) => name));
+  if (security.some((scheme) => "ticket" in scheme)) known.add("ticket");
   const asked = new URL(path, "http://unused").searchParams.keys();
   const names = [...asked].map((name) => name.replace(/\[.*\]$/s, ""));
   return names.filter((name) => !known.has(name)).map((name) => `the parameter ${name} is not documented`);

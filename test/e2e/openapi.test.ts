@@ -152,6 +152,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       await carryOut("deleteAccount", 204, "/v1/accounts/second", { method: "DELETE" });
       const made = await carryOut("createToken", 201, "/v1/tokens", { body: { scopes: ["read"], expiresIn: 60 } });
       await carryOut("listTokens", 200, "/v1/tokens?limit=1");
+      await carryOut("createTicket", 201, "/v1/tickets", { body: { expiresIn: 1 } });
       await carryOut("deleteToken", 204, `/v1/tokens/${String(made.body.id)}`, { method: "DELETE" });
       await carryOut("listMailboxes", 200, "/v1/accounts/alice/mailboxes");
       await carryOut("getMailbox", 200, "/v1/accounts/alice/mailboxes/inbox");

@@ -8,6 +8,7 @@ import {
   readEnvironment,
   readKeyRing,
 } from "@postern/service";
+import type { KeyRing } from "@postern/store";
 import * as z from "zod";
 
 const isPublic = (text: string): boolean => {
@@ -105,17 +106,20 @@ export interface GatewayConfig {
   redisUrl: string;
   cacheRedisUrl: string | undefined;
   adminToken: string;
+  ring: KeyRing;
   clusterSecret: string;
 }
 
 /** Throws `ConfigurationError`. */
 export function readGatewayConfig(env: Environment): GatewayConfig {
   const read = readEnvironment(env, variables);
+  const ring = readKeyRing(read.SECRET_KEYS);
   return {
     face: faceConfig(read),
     redisUrl: read.REDIS_URL,
     cacheRedisUrl: read.CACHE_REDIS_URL,
     adminToken: read.ADMIN_TOKEN,
-    clusterSecret: clusterSecret(read.CLUSTER_SECRET, readKeyRing(read.SECRET_KEYS)),
+    ring,
+    clusterSecret: clusterSecret(read.CLUSTER_SECRET, ring),
   };
 }

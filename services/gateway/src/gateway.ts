@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
 import { closeWhenAnswered, type Logger } from "@postern/service";
-import type { Store } from "@postern/store";
+import type { KeyRing, Store } from "@postern/store";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import type { Registry } from "prom-client";
-import { createAccess } from "./access/index.ts";
+import { createAccess, createTickets } from "./access/index.ts";
 import type { FaceConfig } from "./config.ts";
 import { registerGraphql } from "./graphql/index.ts";
 import { describeAnswer, describeAnswers } from "./http/answers.ts";
@@ -20,6 +20,8 @@ export interface GatewayOptions {
   store: Store;
   face: FaceConfig;
   adminToken: string;
+  /** Signs tickets, and the addresses that carry them. */
+  ring: KeyRing;
   log: Logger;
   metrics: Registry;
 }
@@ -40,7 +42,8 @@ const LIMITS = {
 };
 
 /** Who gets what. */
-export async function createGateway({ mail, store, face, adminToken, log, metrics }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const { mail, store, face, adminToken, ring, log, metrics } = options;
   let draining = false;
   const logger: FastifyBaseLogger = log;
   const app = fastify({
@@ -66,7 +69,12 @@ export async function createGateway({ mail, store, face, adminToken, log, metric
   if (face.corsOrigins.length > 0) await app.register(cors, corsFor(face.corsOrigins));
   serveHealth(app, { metrics, ping: store.ping, isDraining: () => draining });
   const document = describeApi(app, face.publicUrl);
-  const access = createAccess({ tokens: store.tokens, audit: store.audit, adminToken });
+  const access = createAccess({
+    tokens: store.tokens,
+    tickets: createTickets(ring),
+    audit: store.audit,
+    adminToken,
+  });
   await app.register(restRoutes, { prefix: "/v1", mail, store, access, publicUrl: face.publicUrl });
   await registerGraphql(app, { mail, store, access, face });
   await serveDocuments(app, document, face.publicUrl);

@@ -8,14 +8,14 @@ import { createGateway } from "./gateway.ts";
 const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", service: "gateway" });
 
 await runService(async () => {
-  const { face, redisUrl, cacheRedisUrl, adminToken, clusterSecret } = readGatewayConfig(process.env);
+  const { face, redisUrl, cacheRedisUrl, adminToken, ring, clusterSecret } = readGatewayConfig(process.env);
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ redisUrl, cacheRedisUrl });
   const workers = followWorkers(store.workers);
   await workers.refresh();
   const far = routeMail({ workers: workers.current, connect: (url) => connectMail({ url, secret: clusterSecret }) });
-  const gateway = await createGateway({ mail: far.mail, store, face, adminToken, log, metrics });
+  const gateway = await createGateway({ mail: far.mail, store, face, adminToken, ring, log, metrics });
   const url = await gateway.app.listen({ host: face.host, port: face.port });
   log.info({ url }, "listening");
   return {

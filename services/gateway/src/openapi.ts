@@ -58,6 +58,12 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "The admin token, or one made by `POST /v1/tokens`." },
+        ticket: {
+          type: "apiKey",
+          in: "query",
+          name: "ticket",
+          description: "For what cannot send a header: made by `POST /v1/tickets`, opens GET and HEAD for a while.",
+        },
       },
     },
     security: [{ token: [] }],
@@ -74,7 +80,12 @@ function operation(
   const own = schema.response as Responses;
   const isJson = !Object.values(own).some(({ content }) => content && !("application/json" in content));
   const responses = { ...own, ...problems({ method: method.toUpperCase(), isJson, failures }) };
-  const common = { tags, requestParams: parameters(schema) };
+  const isRead = method === "get" || method === "head";
+  const common = {
+    tags,
+    requestParams: parameters(schema),
+    ...(isRead && { security: [{ token: [] }, { ticket: [] }] }),
+  };
   if (method === "head") {
     return {
       ...common,

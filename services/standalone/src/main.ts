@@ -13,7 +13,15 @@ await runService(async () => {
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ dataDir });
   const worker = await createWorker({ ...settings, store, log, metrics });
-  const gateway = await createGateway({ mail: worker.mail, store, face, adminToken: adminToken.value, log, metrics });
+  const gateway = await createGateway({
+    mail: worker.mail,
+    store,
+    face,
+    adminToken: adminToken.value,
+    ring: settings.ring,
+    log,
+    metrics,
+  });
   const url = await gateway.app.listen({ host: face.host, port: face.port });
   log.info({ url }, "listening");
   // Shown once, to whoever starts Postern for the first time, and never to the log.

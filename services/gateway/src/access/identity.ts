@@ -7,6 +7,8 @@ export interface Identity {
   scopes: ReadonlySet<Scope>;
   /** Null: every account. */
   accounts: ReadonlySet<string> | null;
+  /** Where a ticket let them in: until when (epoch seconds), and to which path alone (null: any). */
+  ticket?: { expiresAt: number; path: string | null };
 }
 
 /** Nobody sees an account whose id none can have. */

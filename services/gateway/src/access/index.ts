@@ -1,2 +1,3 @@
 export { canSee, type Identity, requireAccount, requireScope } from "./identity.ts";
-export { type Access, createAccess } from "./tokens.ts";
+export { createTickets } from "./tickets.ts";
+export { type Access, createAccess, NO_SUCH_ACCOUNTS, noSuchAccountAt } from "./tokens.ts";

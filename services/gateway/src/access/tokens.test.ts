@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { isFailure, scope } from "@postern/protocol";
-import { openSqliteStore, type Store, type TokenStore } from "@postern/store";
+import { KeyRing, openSqliteStore, type Store, type TokenStore } from "@postern/store";
 import fc from "fast-check";
+import { createTickets } from "./tickets.ts";
 import { createAccess, type Access, type TokenRequest } from "./tokens.ts";
 
 const ADMIN = "an-admin-token-of-some-length";
 const START = Date.now();
+const ring = KeyRing.parse(KeyRing.generate());
 
 interface AccessHouse {
   store: Store;
@@ -22,7 +24,13 @@ async function openAccess(t: TestContext): Promise<AccessHouse> {
   t.after(() => store.close());
   const clock = { now: START };
   const another = (tokens = store.tokens): Access =>
-    createAccess({ tokens, audit: store.audit, adminToken: ADMIN, now: () => clock.now });
+    createAccess({
+      tokens,
+      tickets: createTickets(ring, () => clock.now),
+      audit: store.audit,
+      adminToken: ADMIN,
+      now: () => clock.now,
+    });
   const access = another();
   return { store, access, clock, another, make: (request) => access.createToken(request, "admin", "request-1") };
 }

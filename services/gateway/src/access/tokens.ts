@@ -1,10 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { Failure, type Scope, scope } from "@postern/protocol";
+import { Failure, type FieldError, type Scope, scope } from "@postern/protocol";
 import type { AuditLog, TokenRecord, TokenStore } from "@postern/store";
-import type { Identity } from "./identity.ts";
+import { canSee, type Identity, requireScope } from "./identity.ts";
+import { opens, targetOf, type Ticket, type Tickets } from "./tickets.ts";
 
 export interface AccessOptions {
   tokens: TokenStore;
+  tickets: Tickets;
   audit: AuditLog;
   adminToken: string;
   now?: () => number;
@@ -16,6 +18,24 @@ export interface TokenRequest {
   /** Seconds. */
   expiresIn?: number | undefined;
   name?: string | undefined;
+}
+
+export interface TicketRequest {
+  scopes: Scope[];
+  /** Absent: those that the caller may see. */
+  accounts?: string[] | undefined;
+  path?: string | undefined;
+  /** Seconds. */
+  expiresIn: number;
+}
+
+/** What a request shows to be let in, and what it asks for. */
+export interface Presented {
+  authorization: string | undefined;
+  ticket: string | undefined;
+  method: string;
+  /** With its query. */
+  url: string;
 }
 
 /** A token as it is shown: never its secret. */
@@ -31,6 +51,10 @@ export interface ShownToken {
 export interface Access {
   /** Throws `unauthenticated`. */
   authenticate(authorization: string | undefined): Promise<Identity>;
+  /** By the header where there is one, else by the ticket. Throws `unauthenticated`. */
+  admit(presented: Presented): Promise<Identity>;
+  /** A ticket that can do no more than its maker. Throws `scope-missing`, and `invalid-request` for accounts not seen. */
+  issueTicket(identity: Identity, request: TicketRequest): Ticket & { text: string };
   createToken(request: TokenRequest, actor: string, requestId: string): Promise<ShownToken & { token: string }>;
   listTokens(query: { after?: string | undefined; limit: number }): Promise<ShownToken[]>;
   deleteToken(id: string, actor: string, requestId: string): Promise<void>;
@@ -41,7 +65,7 @@ const BELIEVED_MS = 2_000;
 const MOST_BELIEVED = 10_000;
 
 /** Tokens read `pst_` + id + `_` + secret; what is kept is the secret's hash, found by the id and compared in constant time. */
-export function createAccess({ tokens, audit, adminToken, now = Date.now }: AccessOptions): Access {
+export function createAccess({ tokens, tickets, audit, adminToken, now = Date.now }: AccessOptions): Access {
   const adminHash = hash(adminToken);
   const believed = new Map<string, { record: TokenRecord; until: number }>();
   let deletions = 0;
@@ -66,20 +90,48 @@ export function createAccess({ tokens, audit, adminToken, now = Date.now }: Acce
     detail: string | null,
   ): Promise<void> => audit.append({ at: now(), actor, action, subject, requestId, detail });
 
+  const isOver = ({ expiresAt }: TokenRecord): boolean => expiresAt !== null && expiresAt <= now();
+
+  const authenticate = async (authorization: string | undefined): Promise<Identity> => {
+    const presented = /^Bearer +(\S{1,1000})$/i.exec(authorization ?? "")?.[1];
+    if (presented === undefined) throw unauthenticated("Send a token as `Authorization: Bearer …`.");
+    if (timingSafeEqual(hash(presented), adminHash)) return admin;
+    const [, id, secret] = /^pst_([A-Za-z0-9]{16})_([A-Za-z0-9_-]{43})$/.exec(presented) ?? [];
+    const record = id === undefined ? null : await recordOf(`tok_${id}`);
+    // Compared even when there is no such token, so that the time taken does not tell.
+    const matches = timingSafeEqual(hash(secret ?? ""), Buffer.from(record?.hash ?? "0".repeat(64), "hex"));
+    if (!record || !matches || isOver(record)) throw unauthenticated("The token is not valid, or no longer.");
+    return identityOf(record);
+  };
+
+  /** A ticket is worth what its token still is. */
+  const makerOf = async ({ actor }: Ticket): Promise<Identity> => {
+    if (actor === "admin") return admin;
+    const record = await recordOf(actor);
+    if (!record || isOver(record)) throw unauthenticated("The ticket's token is no longer valid.");
+    return identityOf(record);
+  };
+
   return {
-    authenticate: async (authorization) => {
-      const presented = /^Bearer +(\S{1,1000})$/i.exec(authorization ?? "")?.[1];
-      if (presented === undefined) throw unauthenticated("Send a token as `Authorization: Bearer …`.");
-      if (timingSafeEqual(hash(presented), adminHash))
-        return { actor: "admin", scopes: new Set(scope.options), accounts: null };
-      const [, id, secret] = /^pst_([A-Za-z0-9]{16})_([A-Za-z0-9_-]{43})$/.exec(presented) ?? [];
-      const record = id === undefined ? null : await recordOf(`tok_${id}`);
-      // Compared even when there is no such token, so that the time taken does not tell.
-      const matches = timingSafeEqual(hash(secret ?? ""), Buffer.from(record?.hash ?? "0".repeat(64), "hex"));
-      if (!record || !matches || (record.expiresAt !== null && record.expiresAt <= now())) {
-        throw unauthenticated("The token is not valid, or no longer.");
-      }
-      return identityOf(record);
+    authenticate,
+    admit: async ({ authorization, ticket: text, method, url }) => {
+      if (text === undefined || authorization !== undefined) return authenticate(authorization);
+      const ticket = tickets.read(text);
+      if (method !== "GET" && method !== "HEAD") throw unauthenticated("A ticket opens GET and HEAD alone.");
+      if (!opens(ticket.path, targetOf(url))) throw unauthenticated("The ticket is for another path.");
+      return narrowed(await makerOf(ticket), ticket);
+    },
+    issueTicket: (identity, { scopes, accounts, path = null, expiresIn }) => {
+      for (const wanted of scopes) requireScope(identity, wanted);
+      refuseHidden(identity, accounts ?? []);
+      const ticket: Ticket = {
+        actor: identity.actor,
+        scopes: [...new Set(scopes)],
+        accounts: accounts ? [...new Set(accounts)] : identity.accounts && [...identity.accounts],
+        expiresAt: Math.floor(now() / 1_000) + expiresIn,
+        path: path === null ? null : targetOf(path),
+      };
+      return { ...ticket, text: tickets.write(ticket) };
     },
     createToken: async ({ accounts, scopes, expiresIn, name }, actor, requestId) => {
       const id = randomText(16);
@@ -106,6 +158,27 @@ export function createAccess({ tokens, audit, adminToken, now = Date.now }: Acce
       await note("token.deleted", id, actor, requestId, null);
     },
   };
+}
+
+const admin: Identity = { actor: "admin", scopes: new Set(scope.options), accounts: null };
+
+function narrowed(maker: Identity, { scopes, accounts, expiresAt, path }: Ticket): Identity {
+  return {
+    actor: maker.actor,
+    scopes: new Set(scopes.filter((wanted) => maker.scopes.has(wanted))),
+    accounts: accounts ? new Set(accounts.filter((account) => canSee(maker, account))) : maker.accounts,
+    ticket: { expiresAt, path },
+  };
+}
+
+function refuseHidden(identity: Identity, accounts: readonly string[]): void {
+  const errors = accounts.flatMap((id, index) => (canSee(identity, id) ? [] : [noSuchAccountAt(index)]));
+  if (errors.length > 0) throw new Failure("invalid-request", { detail: NO_SUCH_ACCOUNTS, errors });
+}
+
+export const NO_SUCH_ACCOUNTS = "The request names accounts that are not there.";
+export function noSuchAccountAt(index: number): FieldError {
+  return { path: `accounts.${index}`, message: "there is no such account" };
 }
 
 function identityOf({ id, scopes, accounts }: TokenRecord): Identity {

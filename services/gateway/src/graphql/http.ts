@@ -2,6 +2,7 @@ import { Failure, isFailure } from "@postern/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ExecutionResult, GraphQLError } from "graphql";
 import type { Access } from "../access/index.ts";
+import { admit } from "../http/admit.ts";
 import { failureOf, sendFailure } from "../http/errors.ts";
 import { negotiate } from "../http/negotiate.ts";
 import { statusOf } from "../rest/problem.ts";
@@ -32,7 +33,7 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
     url: "/graphql",
     schema: { hide: true },
     onRequest: async (request) => {
-      request.identity = await options.access.authenticate(request.headers.authorization);
+      request.identity = await admit(options.access, request);
     },
     errorHandler: (error, request, reply) => void answerError(request, reply, error),
     handler: async (request, reply) => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { admit } from "../http/admit.ts";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
@@ -6,6 +7,7 @@ import { messageRoutes } from "./messages.ts";
 import type { RestOptions, ZodTypes } from "./routes.ts";
 import { useZod } from "./schema.ts";
 import { streamRoutes } from "./streams.ts";
+import { ticketRoutes } from "./tickets.ts";
 import { tokenRoutes } from "./tokens.ts";
 
 export type { RestOptions } from "./routes.ts";
@@ -14,13 +16,14 @@ export type { RestOptions } from "./routes.ts";
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
   useZod(app);
   app.addHook("onRequest", async (request) => {
-    request.identity = await options.access.authenticate(request.headers.authorization);
+    request.identity = await admit(options.access, request);
   });
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
   await app.register(async (json) => {
     json.addHook("onRequest", demandJsonReader);
     const typed = json.withTypeProvider<ZodTypes>();
-    for (const routes of [tokenRoutes, accountRoutes, mailboxRoutes, messageRoutes]) routes(typed, options);
+    for (const routes of [tokenRoutes, ticketRoutes, accountRoutes, mailboxRoutes, messageRoutes])
+      routes(typed, options);
   });
 }

@@ -62,7 +62,11 @@ export const octetsAnswer: Fields = {
   "Accept-Ranges": field("AcceptRanges", "Ranges are counted in octets.", z.literal("bytes")),
   "Content-Disposition": field("ContentDisposition", "How to show or name it (RFC 6266).", z.string()),
   "Content-Security-Policy": field("ContentSecurityPolicy", "Nothing in it may run.", z.string()),
-  "Cross-Origin-Resource-Policy": field("ResourcePolicy", "No other site may embed it.", z.literal("same-site")),
+  "Cross-Origin-Resource-Policy": field(
+    "ResourcePolicy",
+    "No other site may embed it, but by a ticket.",
+    z.enum(["same-site", "cross-origin"]),
+  ),
   "Last-Modified": field("LastModified", "When the message was received.", z.string().optional()),
 };
 export const rangeAnswer: Fields = {

@@ -84,6 +84,8 @@ async function sendStream(request: FastifyRequest, reply: FastifyReply, call: Ca
     stream = await read(wanted);
   }
   describe(reply, stream.head);
+  // Whoever embeds it by a ticket was given it for that.
+  if (request.identity?.ticket) void reply.header("cross-origin-resource-policy", "cross-origin");
   if (etagsIn(request.headers["if-none-match"]).some((etag) => etag === "*" || etag === stream.head.etag)) {
     await abandon(stream);
     return reply.code(304).send();

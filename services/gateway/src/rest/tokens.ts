@@ -2,6 +2,7 @@ import { accountId, type Call, Failure, scope } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { exampleAccount, exampleToken } from "./examples.ts";
+import { refuseUnknownAccounts } from "./known-accounts.ts";
 import { json, notStored, nothing } from "./responses.ts";
 import { enter, identityOf, limit, nextCursor, type RestOptions, type Scoped } from "./routes.ts";
 
@@ -52,7 +53,7 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
     },
     handler: async (request, reply) => {
       const call = enterUnbound(request, reply);
-      await refuseUnknown(request.body.accounts ?? []);
+      await refuseUnknownAccounts(store.accounts, request.body.accounts ?? []);
       const made = await access.createToken(request.body, call.actor, call.requestId);
       return reply.code(201).header("cache-control", "no-store").send(made);
     },
@@ -107,16 +108,5 @@ export function tokenRoutes(app: Scoped, { access, store }: RestOptions): void {
     if (identityOf(request).accounts)
       throw new Failure("scope-missing", { detail: "A token bound to accounts cannot make, list or delete tokens." });
     return call;
-  }
-
-  /** A token for an account that is not there would come to life with whoever registers that id next. */
-  async function refuseUnknown(accounts: string[]): Promise<void> {
-    const known = await store.accounts.list({ ids: accounts, limit: accounts.length || 1 });
-    const ids = new Set(known.map(({ id }) => id));
-    const errors = accounts.flatMap((id, index) =>
-      ids.has(id) ? [] : [{ path: `accounts.${index}`, message: "there is no such account" }],
-    );
-    if (errors.length > 0)
-      throw new Failure("invalid-request", { detail: "The token names accounts that are not there.", errors });
   }
 }
