@@ -1,3 +1,4 @@
+export { Fenced } from "./fenced.ts";
 export { NewerStoreError } from "./newer.ts";
 export { openStore, type StoreConfig } from "./open.ts";
 export { openRedisStore, type RedisStoreOptions } from "./redis/store.ts";

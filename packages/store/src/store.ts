@@ -11,6 +11,7 @@ export interface Store {
   readonly audit: AuditLog;
   readonly cache: Cache;
   readonly workers: WorkerRegistry;
+  readonly leases: LeaseStore;
   /** For readiness: rejects when the durable storage cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -66,8 +67,18 @@ export interface AccountStore {
    * write came first (read again and decide anew) or it is gone. The `key` stays as it was made.
    */
   update(record: AccountRecord): Promise<boolean>;
-  /** Ignored when the account has another generation by now: an old login's fate says nothing about the new one. */
-  setState(id: string, generation: number, state: AccountState, detail: string | null, at: number): Promise<void>;
+  /**
+   * Ignored when the account has another generation by now: an old login's fate says nothing about the new one. So is that
+   * of an owner who is none any more, where an `epoch` is given.
+   */
+  setState(
+    id: string,
+    generation: number,
+    state: AccountState,
+    detail: string | null,
+    at: number,
+    epoch?: number,
+  ): Promise<void>;
   /** Erases the account and everything kept of it: mailboxes, cache, states. False when there was none. */
   remove(id: string): Promise<boolean>;
 }
@@ -125,11 +136,15 @@ export interface MailboxChanges {
 export interface MailboxStore {
   /** All of an account's, those gone included, ascending by key, with the version that `apply` compares (0: none yet). */
   list(accountId: string): Promise<{ version: number; records: MailboxRecord[] }>;
-  /** All or nothing. Null when `version` is no longer the stored one: list again and decide anew. */
+  /**
+   * All or nothing. Null when `version` is no longer the stored one: list again and decide anew. Throws `Fenced` where
+   * `epoch` is given and the account's lease has another.
+   */
   apply(
     accountId: string,
     version: number,
     changes: MailboxChanges,
+    epoch?: number,
   ): Promise<{ version: number; added: MailboxRecord[] } | null>;
 }
 
@@ -180,4 +195,38 @@ export interface WorkerRegistry {
   announce(entry: WorkerEntry, ttlMs: number): Promise<void>;
   withdraw(id: string): Promise<void>;
   live(): Promise<WorkerEntry[]>;
+}
+
+/** A process that may own accounts. It is over when it has not renewed in time or has ended, and that for good. */
+export interface LeaseHolder {
+  /** Used for one holder and never again. */
+  id: string;
+  /** Where it is to be asked. */
+  worker: WorkerEntry;
+}
+
+/** Who acts for an account. */
+export type Claim = { held: true; epoch: number } | { held: false; owner: WorkerEntry };
+
+/**
+ * Each account is owned by one holder at a time. All that a holder owns stands and falls with the holder, so that renewing
+ * is one round trip whatever the number of accounts.
+ *
+ * A lease has an epoch, which rises with every claim and every release of the account, also over its removal. Ports that
+ * take an `epoch` write only while it is the account's: what an owner decided who was frozen and has been replaced is
+ * refused with `Fenced`.
+ */
+export interface LeaseStore {
+  /** `alone`: whoever else holds anything is over. For a process that has the storage to itself. */
+  begin(holder: LeaseHolder, ttlMs: number, alone?: boolean): Promise<void>;
+  /** False: it is over, and what it held may be another's by now. */
+  renew(holderId: string, ttlMs: number): Promise<boolean>;
+  /** All that it holds is free at once. */
+  end(holderId: string): Promise<void>;
+  /** For a holder that is not over. Holding it already is the same claim. Throws `not-found` where there is no such account. */
+  claim(accountId: string, holderId: string): Promise<Claim>;
+  /** Ignored when the lease is another's by now. */
+  release(accountId: string, holderId: string): Promise<void>;
+  /** Null: nobody. */
+  ownerOf(accountId: string): Promise<{ owner: WorkerEntry; epoch: number } | null>;
 }

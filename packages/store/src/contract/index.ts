@@ -3,6 +3,7 @@ import type { Store } from "../store.ts";
 import { accountsContract } from "./accounts.ts";
 import { auditContract } from "./audit.ts";
 import { cacheContract } from "./cache.ts";
+import { leasesContract } from "./leases.ts";
 import { mailboxesContract } from "./mailboxes.ts";
 import { tokensContract } from "./tokens.ts";
 import { workersContract } from "./workers.ts";
@@ -43,5 +44,6 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     auditContract(pair);
     cacheContract(pair);
     workersContract(pair);
+    leasesContract(pair);
   });
 }

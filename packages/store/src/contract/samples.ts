@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { AccountRecord, AuditEntry, MailboxRecord, TokenRecord } from "../store.ts";
+import type { AccountRecord, AuditEntry, LeaseHolder, MailboxRecord, TokenRecord } from "../store.ts";
 
 let made = 0;
 
@@ -46,6 +46,10 @@ export function token(id: string, changes: Partial<TokenRecord> = {}): TokenReco
 
 export function mailbox(path: string, changes: Partial<MailboxRecord> = {}): Omit<MailboxRecord, "key"> {
   return { path, uidValidity: 1, formerUidValidities: [], mailboxId: null, uidNext: 1, goneAt: null, ...changes };
+}
+
+export function holder(id: string): LeaseHolder {
+  return { id, worker: { id: `worker of ${id}`, url: `http://10.0.0.1:8026/${id}` } };
 }
 
 export function auditEntry(subject: string, changes: Partial<AuditEntry> = {}): AuditEntry {

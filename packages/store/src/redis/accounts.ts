@@ -1,6 +1,8 @@
+import { unlessFenced } from "../fenced.ts";
 import { readAccount, writeAccount, writeStanding } from "../records.ts";
 import type { AccountRecord, AccountStore, Cache } from "../store.ts";
 import { accountIndex } from "./account-index.ts";
+import { fenceArgument, fenced, fenceFor } from "./fence.ts";
 import { keys } from "./keys.ts";
 import { type Link, script } from "./link.ts";
 import { asInteger, asText, asTextsOrNull } from "./replies.ts";
@@ -18,17 +20,17 @@ const update = script(`
   return 1
 `);
 
-const setState = script(`
-  if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return 0 end
+const setState = script(`${fenceFor(2)}
+  if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[2] then return 0 end
   redis.call('HINCRBY', KEYS[1], 'version', 1)
-  redis.call('HSET', KEYS[1], 'standing', ARGV[2])
+  redis.call('HSET', KEYS[1], 'standing', ARGV[3])
   return 1
 `);
 
-/** The account and its mailboxes go together, so that one made later under the same id inherits nothing. */
+/** The account, its mailboxes and its lease go together, so that one made later under the same id inherits nothing. */
 const remove = script(`
   local key = redis.call('HGET', KEYS[1], 'key')
-  redis.call('DEL', KEYS[1], KEYS[2])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
   return key
 `);
 
@@ -78,12 +80,13 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
       const args = [String(version), String(generation), body, standing];
       return asInteger(await link.run(update, [keys.account(id)], args)) === 1;
     },
-    setState: async (id, generation, state, detail, at) => {
+    setState: async (id, generation, state, detail, at, epoch) => {
       const standing = writeStanding({ state, stateDetail: detail, stateAt: at });
-      await link.run(setState, [keys.account(id)], [String(generation), standing]);
+      const args = [fenceArgument(epoch), String(generation), standing];
+      await unlessFenced(fenced(link.run(setState, [keys.account(id), keys.lease(id)], args)));
     },
     remove: async (id) => {
-      const key = asText(await link.run(remove, [keys.account(id), keys.mailboxes(id)]));
+      const key = asText(await link.run(remove, [keys.account(id), keys.mailboxes(id), keys.lease(id)]));
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);
       await index.forget(id);

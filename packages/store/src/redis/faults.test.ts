@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { isFailure } from "@postern/protocol";
 import { type RedisServer, startRedis } from "@postern/test/servers";
-import { account, auditEntry, mailbox, token } from "../contract/samples.ts";
+import { account, auditEntry, holder, mailbox, token } from "../contract/samples.ts";
 import { NewerStoreError } from "../newer.ts";
 import type { Store } from "../store.ts";
 import { keys } from "./keys.ts";
@@ -55,6 +55,12 @@ const calls: [name: string, (store: Store) => Promise<unknown>][] = [
   ["workers.announce", (store) => store.workers.announce({ id: "w", url: "http://10.0.0.1" }, 1_000)],
   ["workers.withdraw", (store) => store.workers.withdraw("w")],
   ["workers.live", (store) => store.workers.live()],
+  ["leases.begin", (store) => store.leases.begin(holder("h"), 1_000)],
+  ["leases.renew", (store) => store.leases.renew("h", 1_000)],
+  ["leases.end", (store) => store.leases.end("h")],
+  ["leases.claim", (store) => store.leases.claim("a", "h")],
+  ["leases.release", (store) => store.leases.release("a", "h")],
+  ["leases.ownerOf", (store) => store.leases.ownerOf("a")],
 ];
 
 async function assertAway(store: Store): Promise<void> {
@@ -183,10 +189,12 @@ test("nothing that must last has a time to live, and all that need not has one",
   await store.accounts.create(account("a"));
   await store.tokens.create(token("tok_a", { expiresAt: Date.now() + 60_000 }));
   await store.mailboxes.apply("a", 0, { add: [mailbox("A")], update: [] });
+  await store.leases.begin(holder("h"), 60_000);
+  await store.leases.claim("a", "h");
   await store.audit.append(auditEntry("a"));
   await store.cache.setMany("a", [["k", Buffer.from("v")]], 60);
   const names = (await link.send(null, "KEYS", "*")) as string[];
-  assert.ok(names.length >= 9);
+  assert.ok(names.length >= 12);
   for (const name of names) {
     assert.match(name, /^postern:/);
     const lasts = Number(await link.send(name, "PTTL", name)) === -1;
@@ -200,8 +208,10 @@ test("nothing of a removed account is left but its audit entries", async (t) => 
   const link = linked(t, redis.url);
   await link.connected(10_000);
   const keysNow = async (): Promise<string[]> => ((await link.send(null, "KEYS", "*")) as string[]).sort();
+  await store.leases.begin(holder("h"), 60_000);
   const before = await keysNow();
   await store.accounts.create(account("a"));
+  await store.leases.claim("a", "h");
   await store.mailboxes.apply("a", 0, { add: [mailbox("A")], update: [] });
   await store.cache.setMany("a", [["k", Buffer.from("v")]], 60);
   await store.accounts.remove("a");

@@ -14,6 +14,8 @@ export const keys = {
   version: "postern:version",
   account: (id: string) => ofAccount(id, "record"),
   mailboxes: (id: string) => ofAccount(id, "mailboxes"),
+  /** Hash of `holder`, where there is one, and `epoch`. */
+  lease: (id: string) => ofAccount(id, "lease"),
   /** The number in it is the version of how values are written. */
   cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */
@@ -26,4 +28,7 @@ export const keys = {
   audit: "postern:audit",
   workers: "postern:{workers}:entries",
   workerExpiry: "postern:{workers}:expiry",
+  /** Processes that may own accounts, by their ids, and until when. */
+  holders: "postern:{workers}:holders",
+  holderExpiry: "postern:{workers}:holder-expiry",
 };

@@ -23,6 +23,12 @@ export function script(source: string): Script {
   return { source, sha: createHash("sha1").update(source).digest("hex") };
 }
 
+/** For scripts: `now` in epoch milliseconds. By the clock of Redis, since those of other machines may differ. */
+export const nowByRedis = `
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
 export interface LinkOptions {
   /** Told of lost connections and failed attempts; must not throw. */
   onError?: ((error: unknown) => void) | undefined;

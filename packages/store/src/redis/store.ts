@@ -4,6 +4,7 @@ import { redisAccounts } from "./accounts.ts";
 import { redisAudit } from "./audit.ts";
 import { redisCache } from "./cache.ts";
 import { keys } from "./keys.ts";
+import { redisLeases } from "./leases.ts";
 import { Link } from "./link.ts";
 import { redisMailboxes } from "./mailboxes.ts";
 import { asText } from "./replies.ts";
@@ -52,6 +53,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     audit: redisAudit(link),
     cache,
     workers: redisWorkers(link),
+    leases: redisLeases(link),
     ping: async () => {
       await link.send(keys.version, "GET", keys.version);
     },

@@ -1,18 +1,12 @@
 import { readWorker, writeWorker } from "../records.ts";
 import type { WorkerRegistry } from "../store.ts";
 import { keys } from "./keys.ts";
-import { type Link, script } from "./link.ts";
+import { type Link, nowByRedis, script } from "./link.ts";
 import { asTexts } from "./replies.ts";
 
 const both: [string, string] = [keys.workers, keys.workerExpiry];
 
-/** By the clock of Redis, since those of workers and gateways may differ. */
-const now = `
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`;
-
-const announce = script(`${now}
+const announce = script(`${nowByRedis}
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   redis.call('ZADD', KEYS[2], string.format('%d', now + ARGV[3]), ARGV[1])
 `);
@@ -22,7 +16,7 @@ const withdraw = script(`
   redis.call('ZREM', KEYS[2], ARGV[1])
 `);
 
-const live = script(`${now}
+const live = script(`${nowByRedis}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%d', now))) do
     redis.call('HDEL', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)

@@ -1,8 +1,11 @@
+import { unlessFenced } from "../fenced.ts";
 import { readAccount, writeAccount, writeStanding } from "../records.ts";
 import type { AccountRecord, AccountStore, Cache } from "../store.ts";
+import { fenceOf } from "./leases.ts";
 import { type Database, type Row, guarded, integer, text } from "./database.ts";
 
 export function sqliteAccounts(database: Database, cache: Cache): AccountStore {
+  const fence = fenceOf(database);
   const insert = database.prepare(
     "INSERT INTO accounts (id, key, generation, version, body, standing) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
@@ -45,10 +48,15 @@ export function sqliteAccounts(database: Database, cache: Cache): AccountStore {
         const { id, generation, version, body, standing } = writeAccount(record);
         return replace.run(generation, body, standing, id, version).changes === 1;
       }),
-    setState: (id, generation, state, detail, at) =>
-      guarded(database, () => {
-        stand.run(writeStanding({ state, stateDetail: detail, stateAt: at }), id, generation);
-      }),
+    setState: (id, generation, state, detail, at, epoch) =>
+      unlessFenced(
+        guarded(database, () =>
+          database.transaction(() => {
+            fence(id, epoch);
+            stand.run(writeStanding({ state, stateDetail: detail, stateAt: at }), id, generation);
+          }),
+        ),
+      ),
     remove: async (id) => {
       const removed = await guarded(database, () => {
         const { changes } = erase.run(id);

@@ -1,9 +1,11 @@
 import { Failure } from "@postern/protocol";
 import { readMailbox, writeMailbox } from "../records.ts";
 import type { MailboxChanges, MailboxRecord, MailboxStore } from "../store.ts";
+import { fenceOf } from "./leases.ts";
 import { type Database, guarded, integer, text } from "./database.ts";
 
 export function sqliteMailboxes(database: Database): MailboxStore {
+  const fence = fenceOf(database);
   const account = database.prepare("SELECT 1 FROM accounts WHERE id = ?");
   const set = database.prepare("SELECT version, highest_key FROM mailbox_sets WHERE account = ?");
   const putSet = database.prepare(
@@ -39,9 +41,10 @@ export function sqliteMailboxes(database: Database): MailboxStore {
           records: all.all(accountId).map((row) => readMailbox(integer(row, "key"), text(row, "body"))),
         })),
       ),
-    apply: (accountId, version, changes) =>
+    apply: (accountId, version, changes, epoch) =>
       guarded(database, () =>
         database.transaction(() => {
+          fence(accountId, epoch);
           if (!account.get(accountId)) throw new Failure("not-found", { detail: "The account is gone" });
           const { version: stored, highestKey } = present(accountId);
           if (stored !== version) return null;

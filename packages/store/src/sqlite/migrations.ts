@@ -41,6 +41,18 @@ export const migrations: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE lease_holders (
+    id TEXT PRIMARY KEY,
+    worker TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE leases (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    holder TEXT,
+    epoch INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

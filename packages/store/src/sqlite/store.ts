@@ -5,6 +5,7 @@ import { sqliteAccounts } from "./accounts.ts";
 import { sqliteAudit } from "./audit.ts";
 import { sqliteCache } from "./cache.ts";
 import { Database, guarded, isDamaged } from "./database.ts";
+import { sqliteLeases } from "./leases.ts";
 import { sqliteMailboxes } from "./mailboxes.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
 import { sqliteTokens } from "./tokens.ts";
@@ -33,6 +34,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       audit: sqliteAudit(database),
       cache,
       workers: sqliteWorkers(database),
+      leases: sqliteLeases(database),
       ping: () => guarded(database, () => database.exec("SELECT 1 FROM schema_version")),
       close: async () => {
         cacheDatabase?.close();
