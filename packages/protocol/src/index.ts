@@ -8,3 +8,4 @@ export * from "./mailbox.ts";
 export * from "./message.ts";
 export * from "./operations.ts";
 export * from "./page.ts";
+export * from "./text-memory.ts";

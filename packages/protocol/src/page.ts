@@ -20,13 +20,34 @@ export interface PageHead {
 export class MessagePage {
   readonly notModified = false;
   readonly head: PageHead;
-  /** UTF-8 of a JSON array of messages. */
-  readonly ready: Uint8Array;
+  private octets: Uint8Array;
   private read: WeakRef<Message[]> | null = null;
+  private frame: { before: string; after: string; whole: Uint8Array } | null = null;
 
   constructor(head: PageHead, ready: Uint8Array) {
     this.head = head;
-    this.ready = ready;
+    this.octets = ready;
+  }
+
+  /** UTF-8 of a JSON array of messages. */
+  get ready(): Uint8Array {
+    return this.octets;
+  }
+
+  /** The items between two texts. Put together once: to copy a page for each answer costs more than all the rest of it. */
+  framed(before: string, after: string): Uint8Array {
+    if (this.frame?.before === before && this.frame.after === after) return this.frame.whole;
+    const head = encoder.encode(before);
+    const tail = encoder.encode(after);
+    const { length } = this.octets;
+    const whole = new Uint8Array(head.length + length + tail.length);
+    whole.set(head);
+    whole.set(this.octets, head.length);
+    whole.set(tail, head.length + length);
+    this.frame = { before, after, whole };
+    // Held once: the items are a part of what is sent.
+    this.octets = whole.subarray(head.length, head.length + length);
+    return whole;
   }
 
   static of(head: PageHead, items: readonly Message[]): MessagePage {

@@ -1,4 +1,4 @@
-export { closeWhenAnswered } from "./connections.ts";
+export { closeIfDone } from "./connections.ts";
 export { ConfigurationError, commaList, type Environment, logLevel, portNumber, readEnvironment } from "./env.ts";
 export { createLogger, type Logger } from "./log.ts";
 export { type Running, runService } from "./run.ts";

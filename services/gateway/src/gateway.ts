@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
-import { closeWhenAnswered, type Logger } from "@postern/service";
+import { closeIfDone, type Logger } from "@postern/service";
 import type { KeyRing, Store } from "@postern/store";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import type { Registry } from "prom-client";
@@ -13,6 +13,7 @@ import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/e
 import { serveHealth } from "./http/health.ts";
 import { traceIdOf } from "./http/trace.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
+import { parseQuery } from "./http/queries.ts";
 import { restRoutes } from "./rest/index.ts";
 
 export interface GatewayOptions {
@@ -52,7 +53,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: face.trustedProxies.length > 0 ? face.trustedProxies : false,
     genReqId: ({ headers }) => saneId(headers["x-request-id"]) ?? randomUUID(),
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000, querystringParser: parseQuery },
     // Who still has a connection while this one drains is answered, and asked to connect elsewhere.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
@@ -61,7 +62,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     clientErrorHandler: answerUnreadable,
   });
-  closeWhenAnswered(app.server);
+  app.addHook("onResponse", (_, __, done) => {
+    closeIfDone(app.server);
+    done();
+  });
   app.addHttpMethod("QUERY", { hasBody: true, overrideExisting: true });
   handleErrors(app);
   describeAnswers(app);
@@ -115,16 +119,26 @@ function corsFor(origins: string[]) {
 /** One line for each request: which route, never its query, which may hold what somebody looks for. */
 function logRequests(app: FastifyInstance): void {
   const common = (request: FastifyRequest) => ({
+    reqId: request.id,
     method: request.method,
-    path: request.url.replace(/\?.*$/s, ""),
+    path: pathOf(request.url),
     actor: request.identity?.actor ?? null,
     traceId: traceIdOf(request.call?.traceparent),
     imapCommands: request.call?.report.commands,
   });
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     const { elapsedTime, statusCode } = reply;
-    request.log.info({ ...common(request), status: statusCode, ms: Math.round(elapsedTime) }, "request");
+    app.log.info({ ...common(request), status: statusCode, ms: Math.round(elapsedTime) }, "request");
+    done();
   });
   // No answer reached them whole.
-  app.addHook("onRequestAbort", async (request) => request.log.info({ ...common(request), aborted: true }, "request"));
+  app.addHook("onRequestAbort", (request, done) => {
+    app.log.info({ ...common(request), aborted: true }, "request");
+    done();
+  });
+}
+
+function pathOf(url: string): string {
+  const end = url.indexOf("?");
+  return end < 0 ? url : url.slice(0, end);
 }

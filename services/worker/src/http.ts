@@ -1,5 +1,5 @@
 import type { Mail } from "@postern/protocol";
-import { closeWhenAnswered } from "@postern/service";
+import { closeIfDone } from "@postern/service";
 import { serveMail } from "@postern/wire";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Registry } from "prom-client";
@@ -27,7 +27,10 @@ export function workerHttp(options: WorkerHttpOptions): FastifyInstance {
     // Gateways hear of the withdrawal soon, but not at once: until then they are answered.
     return503OnClosing: false,
   });
-  closeWhenAnswered(app.server);
+  app.addHook("onResponse", (_, __, done) => {
+    closeIfDone(app.server);
+    done();
+  });
   app.get("/livez", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
     if (options.isDraining()) return reply.code(503).send({ status: "draining" });

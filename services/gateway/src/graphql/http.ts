@@ -32,9 +32,7 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
     method: ["GET", "POST"],
     url: "/graphql",
     schema: { hide: true },
-    onRequest: async (request) => {
-      request.identity = await admit(options.access, request);
-    },
+    onRequest: (request, _, done) => admit(options.access, request, done),
     errorHandler: (error, request, reply) => void answerError(request, reply, error),
     handler: async (request, reply) => {
       const type = acceptable(request);

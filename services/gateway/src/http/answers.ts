@@ -5,7 +5,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 export function describeAnswers(app: FastifyInstance): void {
   app.decorateRequest("identity", null);
   app.decorateRequest("call", null);
-  app.addHook("onSend", async (request, reply) => describeAnswer(request, reply));
+  app.addHook("onSend", (request, reply, _, done) => {
+    describeAnswer(request, reply);
+    done();
+  });
 }
 
 /** For answers that are sent before a request reaches any hook, too. */
@@ -18,8 +21,16 @@ export function describeAnswer(request: FastifyRequest, reply: FastifyReply): vo
 }
 
 function describeReport(reply: FastifyReply, report: Report): void {
-  if (report.asOf !== null) void reply.header("postern-as-of", new Date(report.asOf).toISOString());
+  if (report.asOf !== null) void reply.header("postern-as-of", isoTime(report.asOf));
   if (report.stale) void reply.header("postern-stale", "true");
+}
+
+let lastTime = { at: Number.NaN, text: "" };
+
+/** Those who share a proof share its time. */
+function isoTime(at: number): string {
+  if (lastTime.at !== at) lastTime = { at, text: new Date(at).toISOString() };
+  return lastTime.text;
 }
 
 /** https://www.w3.org/TR/server-timing/ */
@@ -29,5 +40,5 @@ function serverTiming(report: Report | undefined, elapsed: number): string {
   const imap = `imap;dur=${report.imapMs.toFixed(1)};desc="${report.commands} commands, ${report.bytes} octets"`;
   const wait = `wait;dur=${report.waitMs.toFixed(1)}`;
   const cache = `cache;desc="${report.cacheHits} hits, ${report.cacheMisses} misses"`;
-  return [imap, wait, cache, total].join(", ");
+  return `${imap}, ${wait}, ${cache}, ${total}`;
 }

@@ -1,5 +1,6 @@
 import { type Call, newReport } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ServerResponse } from "node:http";
 import type { Identity } from "../access/index.ts";
 import { continueTrace } from "./trace.ts";
 
@@ -18,17 +19,27 @@ const DEADLINE_MS = 55_000;
 /** The call that a request makes: it ends when the client hangs up. One for each request, however much is asked in it. */
 export function callFor(request: FastifyRequest, reply: FastifyReply): Call {
   if (request.call) return request.call;
-  const controller = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
+  let signal: AbortSignal | null = null;
   request.call = {
     requestId: request.id,
     traceparent: continueTrace(request.headers.traceparent),
     actor: request.identity?.actor ?? "anonymous",
     deadline: Date.now() + DEADLINE_MS,
-    signal: controller.signal,
+    // Made when somebody looks: most answers are there before anybody has to.
+    get signal() {
+      return (signal ??= hangUpSignal(reply.raw));
+    },
     report: newReport(),
   };
   return request.call;
+}
+
+function hangUpSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  const look = (): void => {
+    if (!response.writableFinished) controller.abort();
+  };
+  if (response.closed || response.destroyed) look();
+  else response.once("close", look);
+  return controller.signal;
 }

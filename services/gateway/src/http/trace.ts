@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** Version, trace, parent and flags (W3C Trace Context, section 3.2). Versions to come may add more behind a dash. */
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:$|(?<!^00.*)-)/;
@@ -7,12 +7,20 @@ const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 export function continueTrace(header: string | string[] | undefined): string {
   const [, trace, flags] = (typeof header === "string" && traceparent.exec(header)) || [];
   const sampled = Number.parseInt(flags ?? "0", 16) & 1;
-  return `00-${trace ?? hex()}-${hex().slice(0, 16)}-0${sampled}`;
+  return `00-${trace ?? hex(16)}-${hex(8)}-0${sampled}`;
 }
 
-/** UUIDs come from a pool: random octets one by one would cost a request more than its routing. */
-function hex(): string {
-  return randomUUID().replaceAll("-", "");
+const pool = Buffer.alloc(6_000);
+let used = pool.length;
+
+/** From a pool: random octets one by one would cost a request more than its routing. */
+function hex(octets: number): string {
+  if (used + octets > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += octets;
+  return pool.toString("hex", used - octets, used);
 }
 
 export function traceIdOf(parent: string | undefined): string | undefined {

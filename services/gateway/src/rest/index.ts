@@ -15,9 +15,7 @@ export type { RestOptions } from "./routes.ts";
 /** REST, under `/v1`: every route behind a token. */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
   useZod(app);
-  app.addHook("onRequest", async (request) => {
-    request.identity = await admit(options.access, request);
-  });
+  app.addHook("onRequest", (request, _, done) => admit(options.access, request, done));
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
   await app.register(async (json) => {

@@ -10,6 +10,7 @@ import {
   messageField,
   messageFilter,
   messageSort,
+  TextMemory,
 } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
@@ -64,22 +65,25 @@ const getBody = z.strictObject({
 });
 
 export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): void {
-  const list = async (request: FastifyRequest, reply: FastifyReply, input: Omit<ListMessagesInput, "ifNoneMatch">) => {
+  const list = async (request: FastifyRequest, reply: FastifyReply, input: ListMessagesInput) => {
     const call = enterAccount(request, reply, input.account, "read");
-    const ifNoneMatch = etagsIn(request.headers["if-none-match"]);
-    const maxStaleMs = maxStaleIn(request.headers["cache-control"]);
-    const wanted = { ...input, ...(ifNoneMatch.length > 0 && { ifNoneMatch }) };
-    const answer = await mail.listMessages({ ...wanted, ...(maxStaleMs !== undefined && { maxStaleMs }) }, call);
+    const answer = await mail.listMessages(input, call);
     void reply
       .header("etag", `W/"${answer.etag}"`)
       .header("cache-control", "private, no-cache")
       .header("vary", "authorization");
     if (answer.notModified) return reply.code(304).send();
     const { nextCursor } = answer;
-    if (request.method === "GET" && nextCursor !== null)
-      void reply.header("link", `<${linkTo(request, publicUrl, { cursor: nextCursor })}>; rel="next"`);
+    if (request.method === "GET" && nextCursor !== null) void reply.header("link", nextLink(request, nextCursor));
     return sendPage(reply, answer);
   };
+  const links = new TextMemory<string>();
+  const nextLink = (request: FastifyRequest, cursor: string): string =>
+    links.recall(
+      `${request.protocol}://${request.host}${request.originalUrl} ${cursor}`,
+      () => `<${linkTo(request, publicUrl, { cursor })}>; rel="next"`,
+    );
+  const inputs = new TextMemory<ListMessagesInput>();
 
   app.route({
     method: "GET",
@@ -95,19 +99,15 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       response: { 200: json("A page of messages.", page, examplePage, { ...listAnswer, ...link }), 304: notModified },
       failures: listFailures,
     },
-    handler: async (request, reply) => {
-      const { mailbox, limit, cursor, sort, fields } = request.query;
-      const filter = filterIn(request.query);
-      const { account } = request.params;
-      return list(request, reply, {
-        account,
-        mailbox,
-        filter,
-        sort,
-        limit,
-        cursor,
-        fields: withId(fields ?? listFields),
+    handler: (request, reply) => {
+      const input = inputs.recall(textOfAsking(request), () => {
+        const { mailbox, limit, cursor, sort, fields } = request.query;
+        const filter = filterIn(request.query);
+        const { account } = request.params;
+        const question = { account, mailbox, filter, sort, limit, cursor, fields: withId(fields ?? listFields) };
+        return conditional(request, question);
       });
+      return list(request, reply, input);
     },
   });
 
@@ -124,7 +124,8 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
   const search = async (request: FastifyRequest, reply: FastifyReply) => {
     const { account } = request.params as z.infer<typeof accountParams>;
     const { fields, ...body } = request.body as z.infer<typeof searchBody>;
-    return list(request, reply, { account, ...body, fields: withId(fields ?? listFields) });
+    const question = { account, ...body, fields: withId(fields ?? listFields) };
+    return list(request, reply, conditional(request, question));
   };
 
   app.route({
@@ -219,6 +220,21 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       return fields.includes("etag") ? found : rest;
     },
   });
+}
+
+/** All of a request without a body that decides what is asked by it. */
+function textOfAsking({ url, headers }: FastifyRequest): string {
+  return `${url}\n${headers["if-none-match"] ?? ""}\n${headers["cache-control"] ?? ""}`;
+}
+
+function conditional({ headers }: FastifyRequest, question: ListMessagesInput): ListMessagesInput {
+  const ifNoneMatch = etagsIn(headers["if-none-match"]);
+  const maxStaleMs = maxStaleIn(headers["cache-control"]);
+  return {
+    ...question,
+    ...(ifNoneMatch.length > 0 && { ifNoneMatch }),
+    ...(maxStaleMs !== undefined && { maxStaleMs }),
+  };
 }
 
 /** The same for the message and for 304 (RFC 9110 section 15.4.5). */

@@ -10,11 +10,30 @@ export function useZod(scope: FastifyInstance): void {
 }
 
 const validate: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
-  return (data: unknown) => {
+  const look = (data: unknown): Validated => {
     const parsed = schema.safeParse(httpPart === "querystring" ? nested(data) : data);
     return parsed.success ? { value: parsed.data } : { error: malformed(parsed.error, httpPart) };
   };
+  return httpPart === "querystring" ? rememberValid(look) : look;
 };
+
+type Validated = { value: unknown } | { error: Failure };
+
+const MOST_QUERIES = 1_000;
+
+/** The same query text comes as the same object (`parseQuery`): it is looked at once, and what was made of it is shared. */
+function rememberValid(look: (data: unknown) => Validated): (data: unknown) => Validated {
+  const valid = new Map<unknown, Validated>();
+  return (data) => {
+    const known = valid.get(data);
+    if (known) return known;
+    const validated = look(data);
+    if ("error" in validated) return validated;
+    if (valid.size >= MOST_QUERIES) valid.clear();
+    valid.set(data, { value: Object.freeze(validated.value) });
+    return validated;
+  };
+}
 
 /** For what a request writes as text and the document calls by what it means. */
 export function documentedAs(shape: Record<string, unknown>) {
