@@ -21,7 +21,7 @@ export interface DovecotOptions {
   quota?: string;
   /** Whether SPECIAL-USE mailboxes are declared and made. */
   specialUse?: boolean;
-  storage?: "maildir" | "sdbox";
+  storage?: "maildir" | "sdbox" | "mdbox";
 }
 
 export interface Credentials {

@@ -12,6 +12,7 @@ import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import type { AccountDirectory, Ownership, Sessions } from "./ports.ts";
+import { FactStore } from "./rows/fact-store.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -30,6 +31,8 @@ export interface Core extends CoreDeps {
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
+  /** What is known of messages. */
+  facts: FactStore;
   /** Messages by id, as they were read before. */
   read: Remembered<[id: string, MessageResult][]>;
 }
@@ -56,6 +59,7 @@ export function createMailCore(deps: CoreDeps): MailCore {
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),
     answers: createAnswers(),
+    facts: new FactStore(deps.cache),
     read: new Remembered(octetsOf, READ_OCTETS),
   };
   return {

@@ -69,7 +69,7 @@ async function readOpen(
   const uids = possible.map(({ place }) => place.uid);
   // Flags are fetched of every message and tell by themselves which are there; without them that is asked.
   const present = wanted.needs.flags ? uids : await existing(open, uids);
-  const messages = await readMessages(core.cache, open, present, wanted);
+  const messages = await readMessages(core.facts, open, present, wanted);
   for (const { id, place } of possible) results.set(id, resultOf(messages.get(place.uid)));
   return [...results];
 }

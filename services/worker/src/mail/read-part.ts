@@ -45,7 +45,7 @@ export async function readPart(core: Core, input: Input<"readPart">, call: Call)
 
 async function findPart(core: Core, located: Located, part: string, call: Call): Promise<Found> {
   const { uid, record, state, account } = located;
-  const facts = (await readFacts(core.cache, located, [uid], ["structure", "internalDate"], call)).get(uid);
+  const facts = (await readFacts(core.facts, located, [uid], ["structure", "internalDate"], call)).get(uid);
   if (!facts?.structure) throw messageGone();
   const leaf = leavesOf(facts.structure).find(({ structure }) => structure.part === part);
   if (!leaf) throw new Failure("not-found", { detail: "The message has no such part." });

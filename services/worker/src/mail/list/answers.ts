@@ -1,6 +1,6 @@
-import { type ListMessagesOutput, MessagePage } from "@postern/protocol";
+import type { ListMessagesOutput, MessagePage } from "@postern/protocol";
 import { Remembered } from "../../mirror/remembered.ts";
-import type { Page } from "./request.ts";
+import { type Page, pageOf } from "./request.ts";
 import { stateEtag } from "./states.ts";
 
 /** A question about mailboxes, and what tells that they are as they were when it was answered. */
@@ -32,10 +32,7 @@ export function createAnswers(): Answers {
       const mark = { mark: marks.toSorted().join(" "), asOf };
       const etag = await etags.recall(question, mark, () => stateEtag(question, marks));
       if (ifNoneMatch.has(etag)) return { notModified: true, etag };
-      return pages.recall(question, mark, async () => {
-        const { items, ...head } = await read();
-        return MessagePage.of({ ...head, etag }, items);
-      });
+      return pages.recall(question, mark, async () => pageOf(await read(), etag));
     },
     latest: (question) => {
       const known = pages.latest(question);

@@ -1,6 +1,6 @@
 import type { Call } from "@postern/protocol";
-import type { Cache } from "@postern/store";
 import type { OpenMailbox } from "../open-mailbox.ts";
+import type { FactStore } from "../rows/fact-store.ts";
 import { fetchFacts, readFacts } from "../rows/facts.ts";
 import type { SortValue } from "./cursor.ts";
 import { compareValues, type Order } from "./order.ts";
@@ -20,9 +20,9 @@ export interface Ordered {
 /** Messages that are sorted here where the server does not sort: all that match have to be looked at. */
 export const MOST_SORTED_HERE = 20_000;
 
-export function ordered(cache: Cache, open: OpenMailbox, query: Query, order: Order, call: Call): Ordered {
+export function ordered(store: FactStore, open: OpenMailbox, query: Query, order: Order, call: Call): Ordered {
   const values = async (uids: readonly number[]): Promise<Map<number, SortValue>> => {
-    const facts = await readFacts(cache, open, uids, order.facts, call);
+    const facts = await readFacts(store, open, uids, order.facts, call);
     return new Map([...facts].map(([uid, known]) => [uid, order.valueOf(known)]));
   };
   if (open.session.abilities.sort) {

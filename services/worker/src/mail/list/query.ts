@@ -1,8 +1,8 @@
 import { type Call, Failure } from "@postern/protocol";
-import type { Cache } from "@postern/store";
 import type { SearchKey } from "../../imap/session.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { attachmentsOf } from "../content/index.ts";
+import type { FactStore } from "../rows/fact-store.ts";
 import { type FactKind, type Facts, fetchFacts, readFacts } from "../rows/facts.ts";
 import type { FilterNode, InstantLeaf, Leaf } from "./filter-tree.ts";
 import { conjunction, definite, disjunction, doubtful, leavesOf, searchKeyOf } from "./search-key.ts";
@@ -43,7 +43,7 @@ const WINDOW = 250;
  * Attachments, and days that hold too many messages: looked at window by window as the list is read.
  */
 export async function makeQuery(
-  cache: Cache,
+  store: FactStore,
   open: OpenMailbox,
   filter: FilterNode | null,
   budget: Budget,
@@ -58,7 +58,7 @@ export async function makeQuery(
 
   const refine = async (uids: readonly number[]): Promise<number[]> => {
     budget.messages -= uids.length;
-    const facts = await readFacts(cache, open, uids, [...new Set(unknown.flatMap(factsFor))], call);
+    const facts = await readFacts(store, open, uids, [...new Set(unknown.flatMap(factsFor))], call);
     const holds = (leaf: Leaf, uid: number): boolean | null =>
       known.has(leaf) ? null : leafHolds(leaf, facts.get(uid) ?? {});
     const truths = new Map(uids.map((uid) => [uid, facts.has(uid) && truthOf(filter, (leaf) => holds(leaf, uid))]));

@@ -2,7 +2,6 @@ import {
   type Call,
   Failure,
   type ListMessagesOutput,
-  type Message,
   type MessageField,
   MessagePage,
   type MessageSort,
@@ -35,12 +34,13 @@ export interface ListRequest {
 }
 
 export interface Page extends Omit<PageHead, "etag"> {
-  items: Message[];
+  /** Each as JSON. */
+  items: string[];
 }
 
 export interface PageParts {
   /** In order, each with the cursor just after it. */
-  items: { message: Message; cursor: Cursor }[];
+  items: { json: string; cursor: Cursor }[];
   /** Where the list goes on. */
   end: Cursor | null;
   hasNext: boolean;
@@ -51,7 +51,7 @@ export interface PageParts {
 export async function packPage({ question, itemCursors }: ListRequest, parts: PageParts): Promise<Page> {
   const { items, end, hasNext, hasPrevious, total } = parts;
   return {
-    items: items.map(({ message }) => message),
+    items: items.map(({ json }) => json),
     ...(itemCursors && { itemCursors: await Promise.all(items.map(({ cursor }) => packCursor(question, cursor))) }),
     nextCursor: hasNext && end ? await packCursor(question, end) : null,
     hasNext,
@@ -64,9 +64,14 @@ export async function packPage({ question, itemCursors }: ListRequest, parts: Pa
 export async function pageAsRead({ pageQuestion, ifNoneMatch }: ListRequest, page: Page): Promise<ListMessagesOutput> {
   const etag = await fingerprint(canonical({ pageQuestion, page }));
   if (ifNoneMatch.has(etag)) return { notModified: true, etag };
-  const { items, ...head } = page;
-  return MessagePage.of({ ...head, etag }, items);
+  return pageOf(page, etag);
 }
+
+export function pageOf({ items, ...head }: Page, etag: string): MessagePage {
+  return new MessagePage({ ...head, etag }, encoder.encode(`[${items.join(",")}]`));
+}
+
+const encoder = new TextEncoder();
 
 /** The cursor was given under a UIDVALIDITY that is no more. */
 export function cursorExpired(): Failure {

@@ -1,9 +1,9 @@
-import { type Call, isFailure, type ListMessagesOutput, type Message } from "@postern/protocol";
+import { type Call, isFailure, type ListMessagesOutput } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { Core } from "../core.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import { type OpenMailbox, openMailbox } from "../open-mailbox.ts";
-import { readMessages } from "../rows/read-messages.ts";
+import { readMessagesJson } from "../rows/read-messages.ts";
 import { inParallel } from "./in-parallel.ts";
 import { merge, type MergedItem } from "./merge.ts";
 import { orderOf } from "./order.ts";
@@ -38,8 +38,8 @@ async function readAllMailboxes(core: Core, request: ListRequest, filled: readon
   refuseStandstill(request, merged.items.length === 0 && merged.hasPrevious);
   const messages = await readAll(core, request, merged.items, strands);
   const items = merged.items.flatMap(({ mailbox, uid, cursor }) => {
-    const message = messages.get(mailbox)?.get(uid);
-    return message ? [{ message, cursor }] : [];
+    const json = messages.get(mailbox)?.get(uid);
+    return json ? [{ json, cursor }] : [];
   });
   return packPage(request, { ...merged, items, end: merged.end ?? request.cursor });
 }
@@ -89,16 +89,18 @@ async function readAll(
   request: ListRequest,
   items: readonly MergedItem[],
   strands: readonly Strand[],
-): Promise<Map<number, Map<number, Message>>> {
+): Promise<Map<number, Map<number, string>>> {
   const byMailbox = Map.groupBy(items, ({ mailbox }) => mailbox);
   const read = await inParallel([...byMailbox], async ([mailbox, wanted]) => {
     const uidValidity = strands.find((strand) => strand.mailbox === mailbox)?.uidValidity;
     const uids = wanted.map(({ uid }) => uid);
     const { account, call } = request;
     const messages = await visit(core, { account, call }, mailbox, (open) =>
-      open.state.uidValidity === uidValidity ? readMessages(core.cache, open, uids, request) : Promise.resolve(null),
+      open.state.uidValidity === uidValidity
+        ? readMessagesJson(core.facts, open, uids, request)
+        : Promise.resolve(null),
     );
-    return [mailbox, messages ?? new Map<number, Message>()] as const;
+    return [mailbox, messages ?? new Map<number, string>()] as const;
   });
   return new Map(read);
 }

@@ -1,7 +1,7 @@
 import { Failure, type ListMessagesOutput } from "@postern/protocol";
 import type { Core } from "../core.ts";
 import { type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
-import { readMessages } from "../rows/read-messages.ts";
+import { readMessagesJson } from "../rows/read-messages.ts";
 import type { SortedCursor } from "./cursor.ts";
 import { merge } from "./merge.ts";
 import { newestFirst } from "./newest-first.ts";
@@ -33,15 +33,15 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
 async function newestParts(core: Core, request: ListRequest, open: OpenMailbox): Promise<PageParts> {
   const { uidValidity } = open.state;
   const after = uidCursor(request, uidValidity);
-  const query = await makeQuery(core.cache, open, request.filter, newBudget(1), request.call);
+  const query = await makeQuery(core.facts, open, request.filter, newBudget(1), request.call);
   const page = await newestFirst(open, query, after, request.span);
-  const messages = await readMessages(core.cache, open, page.uids, request);
+  const messages = await readMessagesJson(core.facts, open, page.uids, request);
   const at = (uid: number): PageParts["end"] => ({ order: "uid", uidValidity, uid });
   return {
     ...page,
     items: page.uids.flatMap((uid) => {
-      const message = messages.get(uid);
-      return message ? [{ message, cursor: { order: "uid", uidValidity, uid } as const }] : [];
+      const json = messages.get(uid);
+      return json ? [{ json, cursor: { order: "uid", uidValidity, uid } as const }] : [];
     }),
     end: page.end === null ? null : at(page.end),
   };
@@ -59,12 +59,12 @@ async function sortedParts(core: Core, request: ListRequest, open: OpenMailbox, 
   const merged = merge([strand], order, request.span);
   refuseStandstill(request, merged.items.length === 0 && merged.hasPrevious);
   const uids = merged.items.map(({ uid }) => uid);
-  const messages = await readMessages(core.cache, open, uids, request);
+  const messages = await readMessagesJson(core.facts, open, uids, request);
   return {
     ...merged,
     items: merged.items.flatMap(({ uid, cursor }) => {
-      const message = messages.get(uid);
-      return message ? [{ message, cursor }] : [];
+      const json = messages.get(uid);
+      return json ? [{ json, cursor }] : [];
     }),
   };
 }
@@ -79,8 +79,8 @@ export async function strandOf(
 ): Promise<Strand> {
   const { filter, span, call } = request;
   const cursor = sortedCursor(request, open);
-  const query = await makeQuery(core.cache, open, filter, newBudget(mailboxes), call);
-  return readStrand(open, ordered(core.cache, open, query, order, call), { query, order, cursor, span });
+  const query = await makeQuery(core.facts, open, filter, newBudget(mailboxes), call);
+  return readStrand(open, ordered(core.facts, open, query, order, call), { query, order, cursor, span });
 }
 
 function sortedCursor({ cursor }: ListRequest, open: OpenMailbox): SortedCursor | null {

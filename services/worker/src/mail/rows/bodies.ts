@@ -1,5 +1,4 @@
 import type { Header, Message } from "@postern/protocol";
-import type { Cache } from "@postern/store";
 import type { Structure } from "../../imap/session.ts";
 import {
   chooseBody,
@@ -13,7 +12,9 @@ import {
   textOfHtml,
 } from "../content/index.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
+import type { FactStore } from "./fact-store.ts";
 import { type Facts, keep } from "./facts.ts";
+import type { Known } from "./known.ts";
 import type { Needs } from "./needs.ts";
 import { fetchSections, type SectionRequest, type Sections } from "./sections.ts";
 
@@ -42,27 +43,27 @@ const REFERENCES = "HEADER.FIELDS (REFERENCES)";
 
 /** The bodies by UID, in as few FETCHes as there are shapes of messages. Adds snippets to the facts, and keeps them. */
 export async function readBodies(
-  cache: Cache,
+  store: FactStore,
   open: OpenMailbox,
-  facts: Map<number, Facts>,
+  known: Map<number, Known>,
   needs: Needs,
 ): Promise<Map<number, Body>> {
-  const limit = Math.max(LEAST_LIMIT, Math.min(PART_LIMIT, Math.floor(PAGE_LIMIT / Math.max(1, facts.size))));
-  const plans = new Map([...facts].map(([uid, known]) => [uid, planOf(known, needs, limit)]));
+  const limit = Math.max(LEAST_LIMIT, Math.min(PART_LIMIT, Math.floor(PAGE_LIMIT / Math.max(1, known.size))));
+  const plans = new Map([...known].map(([uid, { facts }]) => [uid, planOf(facts, needs, limit)]));
   const requests = new Map([...plans].map(([uid, plan]) => [uid, plan.sections]));
   const sections = await fetchSections(open.session, requests);
   const bodies = new Map<number, Body>();
   const snippets: number[] = [];
-  for (const [uid, known] of facts) {
+  for (const [uid, each] of known) {
     const plan = plans.get(uid);
     const octets = sections.get(uid);
     if (!plan || !octets) continue;
     bodies.set(uid, bodyOf(plan, octets, needs));
     if (!plan.makesSnippet) continue;
-    facts.set(uid, { ...known, snippet: snippetFrom(plan, octets) });
+    known.set(uid, each.with({ snippet: snippetFrom(plan, octets) }));
     snippets.push(uid);
   }
-  await keep(cache, open, snippets, facts);
+  keep(store, open, snippets, known);
   return bodies;
 }
 

@@ -1,11 +1,12 @@
 import type { Call, Message, MessageField } from "@postern/protocol";
-import type { Cache } from "@postern/store";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { readBodies } from "./bodies.ts";
-import { type Facts, readFacts } from "./facts.ts";
+import type { FactStore } from "./fact-store.ts";
+import { readKnown } from "./facts.ts";
 import { messageEtag, readFlags } from "./flags.ts";
+import { Known } from "./known.ts";
 import type { Needs } from "./needs.ts";
-import { shapeMessage } from "./shape.ts";
+import { type KnownRow, messageJson, shapeMessage } from "./shape.ts";
 
 export interface Wanted {
   fields: readonly MessageField[];
@@ -18,50 +19,72 @@ export interface Wanted {
  * The UIDs must be known to exist now: what is cached of a message tells nothing about whether it is still there.
  */
 export async function readMessages(
-  cache: Cache,
+  store: FactStore,
+  open: OpenMailbox,
+  uids: readonly number[],
+  wanted: Wanted,
+): Promise<Map<number, Message>> {
+  const rows = await readRows(store, open, uids, wanted);
+  const shape = (row: KnownRow): Message => shapeMessage(open, { ...row, facts: row.known.facts }, wanted.fields);
+  return new Map(rows.map((row) => [row.uid, shape(row)]));
+}
+
+/** The same, as JSON. */
+export async function readMessagesJson(
+  store: FactStore,
+  open: OpenMailbox,
+  uids: readonly number[],
+  wanted: Wanted,
+): Promise<Map<number, string>> {
+  const rows = await readRows(store, open, uids, wanted);
+  return new Map(rows.map((row) => [row.uid, messageJson(open, row, wanted.fields)]));
+}
+
+async function readRows(
+  store: FactStore,
   open: OpenMailbox,
   uids: readonly number[],
   { fields, needs, call }: Wanted,
-): Promise<Map<number, Message>> {
+): Promise<KnownRow[]> {
   const flags = needs.flags ? await readFlags(open.session, uids) : null;
   const present = flags ? uids.filter((uid) => flags.has(uid)) : uids;
-  const facts = await factsFor(cache, open, present, needs, call);
-  const bodies = await readBodies(cache, open, facts, needs);
-  const messages = new Map<number, Message>();
+  const known = await factsFor(store, open, present, needs, call);
+  const bodies = await readBodies(store, open, known, needs);
+  const rows: KnownRow[] = [];
   for (const uid of present) {
-    const known = facts.get(uid);
+    const each = known.get(uid);
     const body = bodies.get(uid);
-    if (!known || !body) continue;
+    if (!each || !body) continue;
     const state = flags?.get(uid) ?? null;
     const etag = state && fields.includes("etag") ? await messageEtag(open, uid, state) : null;
-    messages.set(uid, shapeMessage(open, { uid, facts: known, flags: state, etag, body }, fields));
+    rows.push({ uid, known: each, flags: state, etag, body });
   }
-  return messages;
+  return rows;
 }
 
 async function factsFor(
-  cache: Cache,
+  store: FactStore,
   open: OpenMailbox,
   uids: readonly number[],
   { facts: kinds, snippet }: Needs,
   call: Call,
-): Promise<Map<number, Facts>> {
-  if (kinds.length === 0 && !snippet) return new Map(uids.map((uid) => [uid, {}]));
-  const known = await readFacts(cache, open, uids, kinds, call);
-  const result = new Map(uids.flatMap((uid): [number, Facts][] => entry(uid, known.get(uid), kinds.length === 0)));
+): Promise<Map<number, Known>> {
+  if (kinds.length === 0 && !snippet) return new Map(uids.map((uid) => [uid, new Known({})]));
+  const known = await readKnown(store, open, uids, kinds, call);
+  const result = new Map(uids.flatMap((uid): [number, Known][] => entry(uid, known.get(uid), kinds.length === 0)));
   if (!snippet) return result;
   // A snippet is made from the text once; until then the structure has to tell where the text is.
-  const unmade = [...result].filter(([, facts]) => facts.snippet === undefined).map(([uid]) => uid);
-  const structured = await readFacts(cache, open, unmade, [...new Set([...kinds, "structure" as const])], call);
+  const unmade = [...result].filter(([, each]) => !each.has("snippet")).map(([uid]) => uid);
+  const structured = await readKnown(store, open, unmade, [...new Set([...kinds, "structure" as const])], call);
   for (const uid of unmade) {
-    const facts = structured.get(uid);
-    if (facts) result.set(uid, facts);
+    const each = structured.get(uid);
+    if (each) result.set(uid, each);
     else result.delete(uid);
   }
   return result;
 }
 
-function entry(uid: number, facts: Facts | undefined, mayBeEmpty: boolean): [number, Facts][] {
-  if (facts) return [[uid, facts]];
-  return mayBeEmpty ? [[uid, {}]] : [];
+function entry(uid: number, known: Known | undefined, mayBeEmpty: boolean): [number, Known][] {
+  if (known) return [[uid, known]];
+  return mayBeEmpty ? [[uid, new Known({})]] : [];
 }

@@ -6,6 +6,7 @@ import type { OpenMailbox } from "../open-mailbox.ts";
 import type { Body } from "./bodies.ts";
 import type { Facts } from "./facts.ts";
 import type { FlagState } from "./flags.ts";
+import type { Known } from "./known.ts";
 
 /** All that was read of one message. */
 export interface Row {
@@ -23,6 +24,45 @@ export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly Messa
   const values = fields.map((field) => [field, field === "id" ? id : shapers[field](row, place)] as const);
   return { ...(Object.fromEntries(values) as Partial<Message>), id };
 }
+
+/** The same as JSON: what is ready is taken as it is, and the rest is put into the holes between. */
+export function messageJson(open: OpenMailbox, row: KnownRow, fields: readonly MessageField[]): string {
+  const place = { accountKey: open.account.key, mailboxKey: open.record.key };
+  const id = JSON.stringify(packMessageId({ ...place, uidValidity: open.state.uidValidity, uid: row.uid }));
+  let json = "";
+  for (const field of fields) json += `${json === "" ? "{" : ","}"${field}":${field === "id" ? id : value(field)}`;
+  return fields.includes("id") ? `${json}}` : `${json},"id":${id}}`;
+
+  function value(field: Exclude<MessageField, "id">): string {
+    if (!factFields.has(field)) return JSON.stringify(shapers[field]({ ...row, facts: noFacts }, place));
+    return row.known.field(field, (facts) => shapers[field]({ ...row, facts }, place));
+  }
+}
+
+export interface KnownRow extends Omit<Row, "facts"> {
+  known: Known;
+}
+
+const noFacts: Facts = {};
+
+/** What follows from facts alone: it is made once for a message. All else is a hole. */
+const factFields: ReadonlySet<MessageField> = new Set<MessageField>([
+  "messageId",
+  "subject",
+  "from",
+  "to",
+  "cc",
+  "bcc",
+  "replyTo",
+  "sentAt",
+  "receivedAt",
+  "size",
+  "snippet",
+  "hasAttachments",
+  "attachments",
+  "inReplyTo",
+  "parts",
+]);
 
 type Shapers = {
   [F in Exclude<MessageField, "id">]: (row: Row, place: { accountKey: number; mailboxKey: number }) => Message[F];
