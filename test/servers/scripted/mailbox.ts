@@ -8,6 +8,8 @@ export interface ScriptedMailbox {
   /** Null: not told by EXAMINE, as Courier does. Absent: above the last message. */
   uidNext?: number | null;
   highestModseq?: bigint;
+  /** What PERMANENTFLAGS names; absent: not told. */
+  permanentFlags?: string;
   messages?: ScriptedMessage[];
 }
 

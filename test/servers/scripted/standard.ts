@@ -1,3 +1,4 @@
+import { changes } from "./changes.ts";
 import { atom, type ScriptedCommand } from "./command.ts";
 import type { Behaviour, ScriptedConnection } from "./connection.ts";
 import { fetch } from "./fetch.ts";
@@ -20,6 +21,14 @@ export function standard(script: Script): Record<string, Behaviour> {
     connection.say(...lines, `${tag} OK ${name} completed`);
   const missing = (connection: ScriptedConnection, { tag }: ScriptedCommand): Promise<void> =>
     connection.say(`${tag} NO [NONEXISTENT] There is no such mailbox`);
+  const opening = (access: string): Behaviour => {
+    return async (connection, command) => {
+      const mailbox = find(atom(command.args[0]));
+      connection.selected = mailbox ?? null;
+      if (!mailbox) return missing(connection, command);
+      await connection.say(...examined(mailbox), `${command.tag} OK [${access}] ${command.name} completed`);
+    };
+  };
   return {
     CAPABILITY: (connection, command) => done(connection, command, `* CAPABILITY ${capabilities(connection)}`),
     NOOP: (connection, command) => done(connection, command),
@@ -52,12 +61,9 @@ export function standard(script: Script): Record<string, Behaviour> {
       const mailbox = find(atom(command.args[0]));
       return mailbox ? done(connection, command, status(mailbox, command.args[1])) : missing(connection, command);
     },
-    EXAMINE: async (connection, command) => {
-      const mailbox = find(atom(command.args[0]));
-      connection.selected = mailbox ?? null;
-      if (!mailbox) return missing(connection, command);
-      await connection.say(...examined(mailbox), `${command.tag} OK [READ-ONLY] EXAMINE completed`);
-    },
+    EXAMINE: opening("READ-ONLY"),
+    SELECT: opening("READ-WRITE"),
+    ...changes(mailboxes),
     FETCH: fetch,
     "UID FETCH": fetch,
     "UID SEARCH": search,
@@ -104,6 +110,7 @@ function examined(mailbox: ScriptedMailbox): string[] {
     `* ${mailbox.messages?.length ?? 0} EXISTS`,
     "* 0 RECENT",
     "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)",
+    ...(mailbox.permanentFlags === undefined ? [] : [`* OK [PERMANENTFLAGS (${mailbox.permanentFlags})] Kept`]),
     `* OK [UIDVALIDITY ${mailbox.uidValidity ?? 1}] UIDs valid`,
     ...(mailbox.uidNext === null ? [] : [`* OK [UIDNEXT ${uidNextOf(mailbox)}] Predicted`]),
     ...(mailbox.highestModseq === undefined ? [] : [`* OK [HIGHESTMODSEQ ${mailbox.highestModseq}] Highest`]),

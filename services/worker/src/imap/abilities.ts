@@ -16,6 +16,8 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     specialUse: has("SPECIAL-USE") || rev2,
     objectId: has("OBJECTID"),
     quota: has("QUOTA"),
+    move: has("MOVE") || rev2,
+    uidPlus: has("UIDPLUS") || rev2,
     binary: has("BINARY") || rev2,
     utf8: has("UTF8=ACCEPT"),
   };

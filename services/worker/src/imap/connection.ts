@@ -86,7 +86,7 @@ export class Connection {
       const response = await this.exchange(command);
       if (response.status !== "OK") {
         command.onRefused?.(response);
-        const failure = refusal(command.name, response);
+        const failure = refusal(command.name, response, command.changes);
         throw command.changes ? failure.withOutcome("none") : failure;
       }
       ok = true;

@@ -15,6 +15,17 @@ const byCode: Record<string, FailureCode> = {
   OVERQUOTA: "over-quota",
 };
 
+/** What they mean when a command that changes something is refused. */
+const byCodeOfChange: Record<string, FailureCode> = {
+  NOPERM: "not-permitted",
+  CANNOT: "not-possible",
+  ALREADYEXISTS: "mailbox-exists",
+  NONEXISTENT: "not-found",
+  TRYCREATE: "not-found",
+  LIMIT: "upstream-limit",
+  INUSE: "upstream-in-use",
+};
+
 /** Servers without response codes say it in words; only these are sure enough. */
 const tooMany = /too many|maximum number of connections|connection limit|simultaneous/i;
 const unavailable = /temporar|try again|unavailable|internal error|server (is )?busy|timeout/i;
@@ -27,9 +38,10 @@ export function upstreamOf(response: StatusResponse): Upstream {
 }
 
 /** A NO or BAD to a command after the login. */
-export function refusal(command: string, response: StatusResponse): Failure {
+export function refusal(command: string, response: StatusResponse, changes = false): Failure {
   const upstream = upstreamOf(response);
-  const code = known(upstream) ?? "upstream-refused";
+  const ofChange = changes && upstream.code !== null ? byCodeOfChange[upstream.code] : undefined;
+  const code = ofChange ?? known(upstream) ?? "upstream-refused";
   // A login can hardly be refused any more; whoever says so means that the user may not do this.
   const kept = code === "login-refused" ? "upstream-refused" : code;
   return new Failure(kept, { detail: `The mail server refused ${command}: ${upstream.text}`, upstream });

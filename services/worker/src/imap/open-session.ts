@@ -1,25 +1,33 @@
+import { copy, move } from "./commands/copy.ts";
 import { examine } from "./commands/examine.ts";
+import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
 import { list } from "./commands/list.ts";
 import { quota } from "./commands/quota.ts";
 import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
+import { select } from "./commands/select.ts";
 import { sort } from "./commands/sort.ts";
 import { status } from "./commands/status.ts";
+import { store } from "./commands/store.ts";
 import type { Connection } from "./connection.ts";
 import { MailboxNames } from "./names.ts";
 import type { DataResponse } from "./response.ts";
 import type {
   Abilities,
+  Copied,
   FetchedMessage,
   FetchItems,
   FetchRange,
+  FlagChange,
   ListedMailbox,
   MailboxStatus,
   OpenSession,
   SearchKey,
   SelectedMailbox,
   SortKey,
+  Stored,
+  WritableMailbox,
 } from "./session.ts";
 
 /** A server that does not say goodbye is not waited for. */
@@ -31,6 +39,7 @@ export class Session implements OpenSession {
   private view: Omit<SelectedMailbox, "messages"> | null = null;
   /** How many messages the selected mailbox has, as told last. */
   private exists = 0;
+  private isWritable = false;
   private readonly wire: Connection;
   private readonly names = new MailboxNames();
   private readonly prefixes: readonly string[];
@@ -45,6 +54,10 @@ export class Session implements OpenSession {
 
   get selected(): string | null {
     return this.view?.path ?? null;
+  }
+
+  get writable(): boolean {
+    return this.view !== null && this.isWritable;
   }
 
   /** How many messages there are is told unasked, with whatever else is under way (RFC 9051 sections 7.4.1 and 7.5.1). */
@@ -70,7 +83,36 @@ export class Session implements OpenSession {
     this.view = null;
     const selected = await examine(this.wire, this.abilities, this.names, path);
     this.view = selected;
+    this.isWritable = false;
     return selected;
+  }
+
+  async select(path: string): Promise<WritableMailbox | null> {
+    this.view = null;
+    const selected = await select(this.wire, this.abilities, this.names, path);
+    this.view = selected;
+    this.isWritable = true;
+    return selected;
+  }
+
+  store(uids: readonly number[], change: FlagChange, unchangedSince?: bigint): Promise<Stored> {
+    return store(this.wire, this.abilities, uids, change, unchangedSince);
+  }
+
+  copy(uids: readonly number[], path: string): Promise<Copied | null> {
+    return copy(this.wire, this.names, uids, path);
+  }
+
+  move(uids: readonly number[], path: string): Promise<Copied | null> {
+    return move(this.wire, this.names, uids, path);
+  }
+
+  expunge(uids: readonly number[]): Promise<void> {
+    return uidExpunge(this.wire, uids);
+  }
+
+  expungeAll(): Promise<void> {
+    return expunge(this.wire);
   }
 
   async refresh(path: string): Promise<SelectedMailbox | null> {

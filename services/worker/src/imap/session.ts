@@ -7,8 +7,10 @@ export interface ImapSession {
   readonly abilities: Abilities;
   /** False once the connection is closed, closing or in doubt. Looked at after every command. */
   readonly usable: boolean;
-  /** The path that is selected (always read-only: EXAMINE), or null. */
+  /** The path that is selected, by EXAMINE or SELECT, or null. */
   readonly selected: string | null;
+  /** Whether it was opened by SELECT. */
+  readonly writable: boolean;
   /** All mailboxes, with counters from one LIST-STATUS where offered, else STATUS for each selectable one when `counters`. */
   list(options: { counters: boolean }): Promise<ListedMailbox[]>;
   /** Null: there is no such mailbox. */
@@ -41,6 +43,38 @@ export interface ImapSession {
   /** Empty where the server has no quota. */
   quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]>;
   noop(): Promise<void>;
+  /**
+   * SELECT, sent even if it is selected already, as `examine`. Throws `not-permitted` where the server opens it for reading
+   * only. Null: no such mailbox.
+   */
+  select(path: string): Promise<WritableMailbox | null>;
+  /** UID STORE in the mailbox that `select` opened. */
+  store(uids: readonly number[], change: FlagChange, unchangedSince?: bigint): Promise<Stored>;
+  /** UID COPY. Throws `not-found` where there is no mailbox at `path`. Null: the server does not tell the new UIDs. */
+  copy(uids: readonly number[], path: string): Promise<Copied | null>;
+  /** UID MOVE, only with `abilities.move`. As `copy`; who is not among the UIDs was gone. */
+  move(uids: readonly number[], path: string): Promise<Copied | null>;
+  /** UID EXPUNGE of those that are marked `\Deleted`, only with `abilities.uidPlus`. */
+  expunge(uids: readonly number[]): Promise<void>;
+  /** EXPUNGE of all that is marked `\Deleted`, by whomever. */
+  expungeAll(): Promise<void>;
+}
+
+export type FlagChange = { add: readonly string[] } | { remove: readonly string[] } | { set: readonly string[] };
+
+export interface Stored {
+  /** The messages' state after the change, as far as the server told it. Flags are there; so is MODSEQ with CONDSTORE. */
+  rows: FetchedMessage[];
+  /** Those that were left as they are, since they were changed after `unchangedSince`. */
+  modified: number[];
+}
+
+/** COPYUID (RFC 4315 section 3). */
+export interface Copied {
+  /** Of the destination. */
+  uidValidity: number;
+  /** From the UID in the source to the one in the destination. */
+  uids: Map<number, number>;
 }
 
 export interface Abilities {
@@ -57,6 +91,8 @@ export interface Abilities {
   specialUse: boolean;
   objectId: boolean;
   quota: boolean;
+  move: boolean;
+  uidPlus: boolean;
   binary: boolean;
   utf8: boolean;
 }
@@ -88,6 +124,11 @@ export interface SelectedMailbox extends Omit<MailboxStatus, "unseen" | "uidNext
   path: string;
   /** Where the server does not tell (Courier), learnt from the last message. */
   uidNext: number;
+}
+
+export interface WritableMailbox extends SelectedMailbox {
+  /** Flags that last, `\*` for any keyword; null: the server does not tell, which means all (RFC 9051 section 7.1). */
+  permanentFlags: string[] | null;
 }
 
 /** Sequence numbers or UIDs; `uids` as a list, `uidRange` inclusive. */

@@ -2,7 +2,7 @@ import { Failure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
 import type { MailboxNames } from "../names.ts";
-import { bigintOf, listOf, numberOf, octetsOf, type Value } from "../response.ts";
+import { bigintOf, listOf, numberOf, octetsOf, type StatusResponse, type Value } from "../response.ts";
 import type { Abilities, SelectedMailbox } from "../session.ts";
 import { fetch } from "./fetch.ts";
 
@@ -13,13 +13,32 @@ export async function examine(
   names: MailboxNames,
   path: string,
 ): Promise<SelectedMailbox | null> {
+  return (await open("EXAMINE", connection, abilities, names, path))?.state ?? null;
+}
+
+export interface Opened {
+  state: SelectedMailbox;
+  /** The tagged OK's response code: `READ-ONLY` or `READ-WRITE`. */
+  access: string | null;
+  /** PERMANENTFLAGS; null where the server does not tell. */
+  permanentFlags: string[] | null;
+}
+
+/** SELECT or EXAMINE. Null: there is no such mailbox. */
+export async function open(
+  command: "SELECT" | "EXAMINE",
+  connection: Connection,
+  abilities: Abilities,
+  names: MailboxNames,
+  path: string,
+): Promise<Opened | null> {
   const asOf = Date.now();
-  const found = await names.use(path, (name) => select(connection, abilities, name));
+  const found = await names.use(path, (name) => select(command, connection, abilities, name));
   if (!found) return null;
-  const { messages, codes } = found;
+  const { messages, codes, end } = found;
   const uidValidity = numberOf(codes.get("UIDVALIDITY"));
   if (!uidValidity) throw noUidValidity(path);
-  return {
+  const state = {
     path,
     messages,
     uidValidity,
@@ -28,18 +47,27 @@ export async function examine(
     mailboxId: octetsOf(listOf(codes.get("MAILBOXID"))[0]),
     asOf,
   };
+  const flags = codes.get("PERMANENTFLAGS");
+  const permanentFlags = Array.isArray(flags) ? flags.flatMap((flag) => octetsOf(flag) ?? []) : null;
+  return { state, access: end?.code ?? null, permanentFlags };
 }
 
 interface Selected {
   messages: number;
   codes: Map<string, Value | undefined>;
+  end: StatusResponse | null;
 }
 
-async function select(connection: Connection, abilities: Abilities, name: Part): Promise<Selected> {
-  const selected: Selected = { messages: 0, codes: new Map() };
-  await connection.run({
-    name: "EXAMINE",
-    parts: ["EXAMINE ", name, abilities.condstore ? " (CONDSTORE)" : ""],
+async function select(
+  command: "SELECT" | "EXAMINE",
+  connection: Connection,
+  abilities: Abilities,
+  name: Part,
+): Promise<Selected> {
+  const selected: Selected = { messages: 0, codes: new Map(), end: null };
+  selected.end = await connection.run({
+    name: command,
+    parts: [`${command} `, name, abilities.condstore ? " (CONDSTORE)" : ""],
     onData: (response) => {
       if (response.name === "EXISTS") selected.messages = response.number ?? 0;
     },

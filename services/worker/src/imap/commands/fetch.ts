@@ -81,7 +81,7 @@ function itemNames(abilities: Abilities, items: FetchItems): string {
  * Servers may cut one message's items into several responses, and tell of flags changed meanwhile in responses of their
  * own, with a UID or without: items are put together by UID, and what was not asked for is left out.
  */
-function takeRow(
+export function takeRow(
   rows: Map<number, FetchedMessage>,
   response: DataResponse,
   items: FetchItems,
