@@ -12,6 +12,7 @@ export interface Store {
   readonly cache: Cache;
   readonly workers: WorkerRegistry;
   readonly leases: LeaseStore;
+  readonly threads: ThreadStore;
   /** For readiness: rejects when the durable storage cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -229,4 +230,32 @@ export interface LeaseStore {
   release(accountId: string, holderId: string): Promise<void>;
   /** Null: nobody. */
   ownerOf(accountId: string): Promise<{ owner: WorkerEntry; epoch: number } | null>;
+}
+
+/**
+ * By what a message tells which conversation it is of. Links are hashes of 72 bits, as 18 hexadecimal digits: two messages
+ * that share one are of one conversation.
+ */
+export interface ThreadWish {
+  /** What names the message itself. Its thread is the one under which this was first seen, for good. */
+  self: string;
+  /** Of the conversation: where they are known under several threads, these are joined. */
+  links: readonly string[];
+  /** Those of the links that are to be known from now on. */
+  keep: readonly string[];
+  /** Looked at only where none of the above is known, and one of them counts. */
+  weak: readonly string[];
+  weakKeep: readonly string[];
+  /** By what the thread's messages can be found on the mail server, the best first. */
+  seeds: readonly string[];
+}
+
+export interface ThreadStore {
+  /**
+   * The thread of each, in their order; new ones are counted up from 1 within the account. A message keeps the thread that it
+   * was given, also when that is joined with another. Throws `not-found` for an account that is not there.
+   */
+  assign(accountId: string, wishes: readonly ThreadWish[]): Promise<number[]>;
+  /** All threads that were joined with this one, itself among them, ascending, and their seeds. Null: never given. */
+  find(accountId: string, thread: number): Promise<{ threads: number[]; seeds: string[] } | null>;
 }

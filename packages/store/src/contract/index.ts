@@ -6,6 +6,7 @@ import { cacheContract } from "./cache.ts";
 import { leasesContract } from "./leases.ts";
 import { mailboxesContract } from "./mailboxes.ts";
 import { tokensContract } from "./tokens.ts";
+import { threadsContract } from "./threads.ts";
 import { workersContract } from "./workers.ts";
 
 /** A storage of its own for one run of the suite. */
@@ -43,6 +44,7 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     mailboxesContract(pair);
     auditContract(pair);
     cacheContract(pair);
+    threadsContract(pair);
     workersContract(pair);
     leasesContract(pair);
   });

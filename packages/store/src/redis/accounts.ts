@@ -27,10 +27,13 @@ const setState = script(`${fenceFor(2)}
   return 1
 `);
 
-/** The account, its mailboxes and its lease go together, so that one made later under the same id inherits nothing. */
+/** The account, its mailboxes, its lease and its threads go together, so that one made later under the same id inherits nothing. */
 const remove = script(`
   local key = redis.call('HGET', KEYS[1], 'key')
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+  if redis.call('DEL', KEYS[4]) == 1 then
+    for start = 0, 4095 do redis.call('DEL', KEYS[5] .. string.format('%03x', start)) end
+  end
   return key
 `);
 
@@ -86,7 +89,8 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
       await unlessFenced(fenced(link.run(setState, [keys.account(id), keys.lease(id)], args)));
     },
     remove: async (id) => {
-      const key = asText(await link.run(remove, [keys.account(id), keys.mailboxes(id), keys.lease(id)]));
+      const kept = [keys.mailboxes(id), keys.lease(id), keys.threads(id), keys.threadLinks(id)];
+      const key = asText(await link.run(remove, [keys.account(id), ...kept]));
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);
       await index.forget(id);

@@ -16,6 +16,10 @@ export const keys = {
   mailboxes: (id: string) => ofAccount(id, "mailboxes"),
   /** Hash of `holder`, where there is one, and `epoch`. */
   lease: (id: string) => ofAccount(id, "lease"),
+  threads: (id: string) => ofAccount(id, "threads"),
+  /** What the names of its small hashes of links begin with. */
+  threadLinks: (id: string) => ofAccount(id, "thread-links:"),
+  threadLink: (id: string, link: string) => [ofAccount(id, `thread-links:${link.slice(0, 3)}`), link.slice(3)] as const,
   /** The number in it is the version of how values are written. */
   cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */

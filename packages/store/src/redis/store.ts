@@ -8,6 +8,7 @@ import { redisLeases } from "./leases.ts";
 import { Link } from "./link.ts";
 import { redisMailboxes } from "./mailboxes.ts";
 import { asText } from "./replies.ts";
+import { redisThreads } from "./threads.ts";
 import { redisTokens } from "./tokens.ts";
 import { parseRedisUrl } from "./url.ts";
 import { migrateRedis } from "./version.ts";
@@ -50,6 +51,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     accounts: redisAccounts(link, cache),
     tokens: redisTokens(link),
     mailboxes: redisMailboxes(link),
+    threads: redisThreads(link),
     audit: redisAudit(link),
     cache,
     workers: redisWorkers(link),

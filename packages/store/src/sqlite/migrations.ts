@@ -53,6 +53,22 @@ export const migrations: readonly string[] = [
     epoch INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE threads (
+    account INTEGER NOT NULL REFERENCES accounts (key) ON DELETE CASCADE,
+    thread INTEGER NOT NULL,
+    joined INTEGER NOT NULL,
+    seeds TEXT NOT NULL,
+    PRIMARY KEY (account, thread)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX threads_by_joined ON threads (account, joined);
+  CREATE TABLE thread_links (
+    account INTEGER NOT NULL REFERENCES accounts (key) ON DELETE CASCADE,
+    link BLOB NOT NULL,
+    thread INTEGER NOT NULL,
+    PRIMARY KEY (account, link)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

@@ -8,6 +8,7 @@ import { Database, guarded, isDamaged } from "./database.ts";
 import { sqliteLeases } from "./leases.ts";
 import { sqliteMailboxes } from "./mailboxes.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
+import { sqliteThreads } from "./threads.ts";
 import { sqliteTokens } from "./tokens.ts";
 import { sqliteWorkers } from "./workers.ts";
 
@@ -31,6 +32,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       accounts: sqliteAccounts(database, cache),
       tokens: sqliteTokens(database),
       mailboxes: sqliteMailboxes(database),
+      threads: sqliteThreads(database),
       audit: sqliteAudit(database),
       cache,
       workers: sqliteWorkers(database),
