@@ -1,6 +1,7 @@
 export * from "./access.ts";
 export * from "./account.ts";
 export * from "./call.ts";
+export * from "./events.ts";
 export * from "./failures.ts";
 export * from "./filter.ts";
 export * from "./ids.ts";

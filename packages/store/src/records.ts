@@ -1,4 +1,4 @@
-import { accountState, scope } from "@postern/protocol";
+import { accountState, type Event, event, type NewEvent, type Position, scope } from "@postern/protocol";
 import * as z from "zod";
 import type { AccountRecord, AuditEntry, MailboxRecord, TokenRecord, WorkerEntry } from "./store.ts";
 
@@ -106,3 +106,10 @@ const worker = z.object({ id: z.string(), url: z.string() });
 
 export const writeWorker = (entry: WorkerEntry): string => JSON.stringify(worker.parse(entry));
 export const readWorker = (text: string): WorkerEntry => worker.parse(JSON.parse(text));
+
+/** Without its place, which is the storage's key to it. */
+export const writeEvent = (accountId: string, made: NewEvent): string => JSON.stringify({ accountId, ...made });
+export const readEvent = (id: Position, text: string): Event =>
+  event.parse({ id, ...(JSON.parse(text) as Record<string, unknown>) });
+/** As it is read back. */
+export const asEvent = (id: Position, accountId: string, made: NewEvent): Event => ({ id, accountId, ...made });

@@ -1,4 +1,4 @@
-import type { AccountState, Scope } from "@postern/protocol";
+import type { AccountState, Event, NewEvent, Position, Scope } from "@postern/protocol";
 
 /**
  * What is remembered between calls. Two implementations, embedded (node:sqlite) and Redis, pass one contract suite.
@@ -13,6 +13,7 @@ export interface Store {
   readonly workers: WorkerRegistry;
   readonly leases: LeaseStore;
   readonly threads: ThreadStore;
+  readonly events: EventLog;
   /** For readiness: rejects when the durable storage cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -258,4 +259,53 @@ export interface ThreadStore {
   assign(accountId: string, wishes: readonly ThreadWish[]): Promise<number[]>;
   /** All threads that were joined with this one, itself among them, ascending, and their seeds. Null: never given. */
   find(accountId: string, thread: number): Promise<{ threads: number[]; seeds: string[] } | null>;
+}
+
+/** One step of an account's sequence: the events, and what was seen of the account that led to them. */
+export interface LogStep {
+  /** The writer's right to the account: one that is lower than the highest ever seen is refused. */
+  epoch: number;
+  /** Where the sequence ends as far as the writer knows: what was seen was compared with what stood there. */
+  after: Position;
+  /** Begins the sequence here: whatever a reader knew before, they have to read anew. */
+  begins?: boolean | undefined;
+  /** Goes on under another epoch of the sequence, because the storage has lost what stood after its end. */
+  raises?: boolean | undefined;
+  events: readonly NewEvent[];
+  /** What is kept to compare with, in small texts; null erases. */
+  heads?: readonly (readonly [key: string, value: string | null])[] | undefined;
+  /** The same, in octets that are read one by one. */
+  rows?: readonly (readonly [key: string, value: Uint8Array | null])[] | undefined;
+}
+
+export type LogResult =
+  | { taken: true; head: Position; events: Event[] }
+  /** `epoch`: somebody else has the account by now. `after`: the sequence ends elsewhere. Nothing was written. */
+  | { taken: false; because: "epoch" | "after"; head: Position };
+
+/** Where a sequence can be read: from any position that is not before `oldest`, nor after `head`. */
+export interface LogSpan {
+  oldest: Position;
+  head: Position;
+}
+
+/**
+ * Every account's one sequence of changes, and beside it what is needed to find the next ones. Durable: what a writer was
+ * told is taken is there after any crash. The newest 100,000 events of an account are kept at least.
+ */
+export interface EventLog {
+  /** All or nothing. Throws `not-found` when the account is gone. */
+  append(accountId: string, step: LogStep): Promise<LogResult>;
+  /** Null: the sequence has not begun. */
+  span(accountId: string): Promise<LogSpan | null>;
+  /** In order, strictly after `after`. Null: that position can no longer be read from, or never could. */
+  read(
+    accountId: string,
+    query: { after: Position; limit: number },
+  ): Promise<{ events: Event[]; head: Position } | null>;
+  /** All heads, and the end of the sequence that they go with. */
+  heads(accountId: string): Promise<{ head: Position; heads: Map<string, string> }>;
+  rows(accountId: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
+  /** Told of accounts whose sequence has grown, soon after; null: any may have. A hint, that may be lost. The way to end it. */
+  onGrowth(listener: (accountId: string | null) => void): () => void;
 }

@@ -4,6 +4,7 @@ import { accountsContract } from "./accounts.ts";
 import { auditContract } from "./audit.ts";
 import { cacheContract } from "./cache.ts";
 import { leasesContract } from "./leases.ts";
+import { eventsContract } from "./events.ts";
 import { mailboxesContract } from "./mailboxes.ts";
 import { tokensContract } from "./tokens.ts";
 import { threadsContract } from "./threads.ts";
@@ -47,5 +48,6 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     threadsContract(pair);
     workersContract(pair);
     leasesContract(pair);
+    eventsContract(pair);
   });
 }

@@ -98,3 +98,91 @@ function sentinelClient(target: RedisTarget, onError: (error: unknown) => void):
     },
   };
 }
+
+/** Hears what is said on one channel; comes back by itself, and says so. */
+export interface Subscriber {
+  destroy(): void;
+}
+
+export interface Hearing {
+  onMessage: (message: string) => void;
+  onConnected: () => void;
+  onError: (error: unknown) => void;
+}
+
+const AGAIN_MS = 500;
+
+export function makeSubscriber(target: RedisTarget, channel: string, hearing: Hearing): Subscriber {
+  let client = listenerOf(target, hearing);
+  let ended = false;
+  const connect = async (): Promise<void> => {
+    try {
+      await client.connect();
+      await client.subscribe(channel, hearing.onMessage);
+      hearing.onConnected();
+    } catch (error) {
+      if (ended) return;
+      hearing.onError(error);
+      client.destroy();
+      client = listenerOf(target, hearing);
+      setTimeout(() => void connect(), AGAIN_MS).unref();
+    }
+  };
+  void connect();
+  return {
+    destroy: () => {
+      ended = true;
+      client.destroy();
+    },
+  };
+}
+
+interface Listening {
+  connect(): Promise<unknown>;
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
+  destroy(): void;
+}
+
+function listenerOf(target: RedisTarget, { onError, onConnected }: Hearing): Listening {
+  const { socket, ...options } = connectionOptions(target);
+  // A listener waits for long: commands are kept until there is a connection, and silence is nothing bad.
+  const patient = { ...options, disableOfflineQueue: false };
+  if (target.kind === "cluster") {
+    const rootNodes = target.hosts.map((address) => ({ ...patient, socket: { ...socket, ...address } }));
+    const cluster = createCluster({ rootNodes, defaults: { ...patient, socket }, RESP });
+    cluster.on("error", onError);
+    return listening(cluster);
+  }
+  if (target.kind === "sentinel") {
+    const { username: _, password: __, ...sentinelOptions } = { ...patient, socket };
+    const sentinel = createSentinel({
+      name: target.master ?? "",
+      sentinelRootNodes: target.hosts,
+      nodeClientOptions: { ...patient, socket, database: target.database },
+      sentinelClientOptions: sentinelOptions,
+      RESP,
+    });
+    sentinel.on("error", onError);
+    return listening(sentinel);
+  }
+  const { database } = target;
+  const client = createClient({ ...patient, RESP, database, socket: { ...socket, ...target.hosts[0] } });
+  client.on("error", onError);
+  client.on("ready", onConnected);
+  return listening(client);
+}
+
+function listening(client: {
+  isOpen: boolean;
+  connect(): Promise<unknown>;
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
+  destroy(): unknown;
+}): Listening {
+  return {
+    connect: () => client.connect(),
+    subscribe: (channel, listener) => client.subscribe(channel, listener),
+    destroy: () => {
+      if (client.isOpen) client.destroy();
+    },
+  };
+}

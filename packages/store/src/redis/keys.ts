@@ -20,6 +20,13 @@ export const keys = {
   /** What the names of its small hashes of links begin with. */
   threadLinks: (id: string) => ofAccount(id, "thread-links:"),
   threadLink: (id: string, link: string) => [ofAccount(id, `thread-links:${link.slice(0, 3)}`), link.slice(3)] as const,
+  /** Where the account's sequence of changes ends, and from where it can be read. */
+  logEnd: (id: string) => ofAccount(id, "log-end"),
+  log: (id: string) => ofAccount(id, "log"),
+  seenHeads: (id: string) => ofAccount(id, "seen-heads"),
+  seenRows: (id: string) => ofAccount(id, "seen-rows"),
+  /** Channel on which ids of accounts are told whose log has grown. */
+  growth: "postern:growth",
   /** The number in it is the version of how values are written. */
   cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */

@@ -3,6 +3,8 @@ import type { Store } from "../store.ts";
 import { redisAccounts } from "./accounts.ts";
 import { redisAudit } from "./audit.ts";
 import { redisCache } from "./cache.ts";
+import { redisEvents } from "./events.ts";
+import { Growth } from "./growth.ts";
 import { keys } from "./keys.ts";
 import { redisLeases } from "./leases.ts";
 import { Link } from "./link.ts";
@@ -35,7 +37,9 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   const link = new Link(durableTarget, { onError });
   // Its own connection even to the same Redis, so that large values hold up nothing else.
   const cacheLink = new Link(cacheTarget, { onError });
+  const growth = new Growth(durableTarget, onError);
   const close = async (): Promise<void> => {
+    growth.close();
     await Promise.all([link.close(), cacheLink.close()]);
   };
   try {
@@ -56,6 +60,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     cache,
     workers: redisWorkers(link),
     leases: redisLeases(link),
+    events: redisEvents(link, growth),
     ping: async () => {
       await link.send(keys.version, "GET", keys.version);
     },

@@ -69,6 +69,34 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (account, link)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE logs (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    fence INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    oldest TEXT
+  ) STRICT;
+  CREATE TABLE events (
+    account TEXT NOT NULL REFERENCES logs (account) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, epoch, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE seen_heads (
+    account TEXT NOT NULL REFERENCES logs (account) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (account, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE seen_rows (
+    account TEXT NOT NULL REFERENCES logs (account) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (account, key)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

@@ -10,7 +10,10 @@ import { isFailure } from "@postern/protocol";
 import { account, auditEntry, mailbox, token } from "../contract/samples.ts";
 import { NewerStoreError } from "../newer.ts";
 import { sqliteAudit } from "./audit.ts";
+import { sqliteAccounts } from "./accounts.ts";
 import { sqliteCache } from "./cache.ts";
+import { trims } from "../contract/events.ts";
+import { sqliteEvents } from "./events.ts";
 import { Database } from "./database.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
 import { openSqliteStore } from "./store.ts";
@@ -187,5 +190,13 @@ test("a full cache lets go of what has expired, then of what was not used for lo
   assert.deepEqual(held(), ["old", "used", "new"]);
   await put("newest", 250, 86_400);
   assert.deepEqual(held(), ["used", "new", "newest"]);
+  database.close();
+});
+
+test("the log of an account is bounded, and who would miss something is told", async () => {
+  const database = new Database(":memory:", "full");
+  migrate(database);
+  const cache = { getMany: async () => [], setMany: async () => undefined, dropAccount: async () => undefined };
+  await trims({ accounts: sqliteAccounts(database, cache), events: sqliteEvents(database, 10) });
   database.close();
 });

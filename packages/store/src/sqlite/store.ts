@@ -6,6 +6,7 @@ import { sqliteAudit } from "./audit.ts";
 import { sqliteCache } from "./cache.ts";
 import { Database, guarded, isDamaged } from "./database.ts";
 import { sqliteLeases } from "./leases.ts";
+import { sqliteEvents } from "./events.ts";
 import { sqliteMailboxes } from "./mailboxes.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
 import { sqliteThreads } from "./threads.ts";
@@ -37,6 +38,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       cache,
       workers: sqliteWorkers(database),
       leases: sqliteLeases(database),
+      events: sqliteEvents(database),
       ping: () => guarded(database, () => database.exec("SELECT 1 FROM schema_version")),
       close: async () => {
         cacheDatabase?.close();
