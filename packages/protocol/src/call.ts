@@ -12,6 +12,8 @@ export interface Call {
   /** Aborts when the caller gives up. */
   readonly signal: AbortSignal;
   readonly report: Report;
+  /** Ids of workers that whoever carries the call has asked in vain. */
+  readonly askedInVain?: readonly string[] | undefined;
 }
 
 /** What answering took. Mutable: the rooms that do the work add to it. Crosses the wire with the answer. */

@@ -14,6 +14,7 @@ import {
 } from "@postern/protocol";
 import { type Dispatcher, errors, Pool } from "undici";
 import { failureHeader, frameOf, headHeader, mailPath, reportHeader, unpackHead } from "./frame.ts";
+import { unpackMisdirected } from "./misdirected.ts";
 import { unpackPage } from "./pages.ts";
 
 export interface FarMail {
@@ -43,8 +44,8 @@ export class NotReached extends Failure {
 
 /** Thrown when the connection was lost under a call: whether it was carried out is not known. */
 export class Lost extends Failure {
-  constructor(cause: unknown) {
-    super("unavailable", { detail: "The connection to the worker was lost.", retryAfter: 1, cause });
+  constructor(cause: unknown, detail = "The connection to the worker was lost.") {
+    super("unavailable", { detail, retryAfter: 1, cause });
   }
 }
 
@@ -121,9 +122,7 @@ async function post(
 
 function lost(error: unknown, call: Call): Failure {
   if (call.signal.aborted) return new Failure("cancelled", { cause: error });
-  if (error instanceof errors.HeadersTimeoutError) {
-    return new Failure("unavailable", { detail: "The worker did not answer in time.", retryAfter: 1, cause: error });
-  }
+  if (error instanceof errors.HeadersTimeoutError) return new Lost(error, "The worker did not answer in time.");
   if (error instanceof errors.ConnectTimeoutError || isRefusedConnection(error)) return new NotReached(error);
   return new Lost(error);
 }
@@ -135,6 +134,7 @@ function isRefusedConnection(error: unknown): boolean {
 }
 
 async function refusal(response: Dispatcher.ResponseData): Promise<Failure> {
+  if (response.statusCode === 421) return unpackMisdirected(await json(response));
   await response.body.dump();
   // A worker that is leaving turns calls away before it looks at them.
   if (response.statusCode === 503) return new NotReached(new Error("the worker is leaving"));
@@ -162,7 +162,7 @@ async function page(response: Dispatcher.ResponseData): Promise<ListMessagesOutp
 }
 
 function cutOff(cause: unknown): Failure {
-  return new Failure("unavailable", { detail: "The worker's answer was cut off.", retryAfter: 1, cause });
+  return new Lost(cause, "The worker's answer was cut off.");
 }
 
 function readReport(response: Dispatcher.ResponseData, report: Report): void {

@@ -19,6 +19,7 @@ export interface CallFrame {
   actor: string;
   /** Milliseconds left: clocks differ between machines, durations do not. */
   budgetMs: number;
+  askedInVain?: readonly string[] | undefined;
 }
 
 export function frameOf(call: Call): CallFrame {
@@ -27,6 +28,7 @@ export function frameOf(call: Call): CallFrame {
     ...(call.traceparent !== undefined && { traceparent: call.traceparent }),
     actor: call.actor,
     budgetMs: Math.max(0, call.deadline - Date.now()),
+    ...(call.askedInVain && { askedInVain: call.askedInVain }),
   };
 }
 

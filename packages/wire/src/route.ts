@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   type AnyOperation,
-  changing,
+  type Call,
   Failure,
   type Input,
   type Mail,
@@ -9,13 +9,11 @@ import {
   newAccountId,
   type OperationName,
 } from "@postern/protocol";
-import { type FarMail, type FarWorker, Lost, NotReached } from "./client.ts";
+import type { FarMail, FarWorker } from "./client.ts";
+import { Journey } from "./journey.ts";
 import { knowPages } from "./known-pages.ts";
-
-export interface WorkerAddress {
-  id: string;
-  url: string;
-}
+import type { WorkerAddress } from "./misdirected.ts";
+import { Owners } from "./owners.ts";
 
 export interface RouteOptions {
   /** Who lives, as far as is known now. */
@@ -25,25 +23,35 @@ export interface RouteOptions {
 
 /**
  * One `Mail` over many workers. All calls of an account go to the same one, which rendezvous hashing names without
- * anybody having to agree: when a worker comes or goes, only its own accounts move.
+ * anybody having to agree: when a worker comes or goes, only its own accounts move. Where another worker has the account
+ * at the moment, the one that is asked says who, and the call goes there.
  */
 export function routeMail(options: RouteOptions): FarMail {
   const links = openLinks(options.connect);
   const ranked = rememberRanks();
+  const owners = new Owners();
   const operation = (name: OperationName): AnyOperation => {
+    const ask = (worker: WorkerAddress, input: unknown, call: Call): Promise<unknown> =>
+      (links.to(worker.url)[name] as AnyOperation)(input, call);
     return async (input, call) => {
       const named = name === "createAccount" ? withId(input as Input<"createAccount">) : input;
-      for (const worker of ranked(links.keep(options.workers()), routingKey(named))) {
+      const key = routingKey(named);
+      const living = links.keep(options.workers());
+      const ranks = ranked(living, key);
+      let asked = owners.of(key, living) ?? ranks[0];
+      if (!asked) throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
+      for (let journey: Journey | null = null; ; ) {
         try {
-          return await (links.to(worker.url)[name] as AnyOperation)(named, call);
+          const answer = await ask(asked, named, journey ? { ...call, askedInVain: journey.inVain } : call);
+          if (journey) owners.note(key, asked, ranks[0]);
+          return answer;
         } catch (error) {
-          // A dead worker is listed until its entry expires. A call that cannot have arrived goes to the next one, and so
-          // does one that changes nothing.
-          const mayGoOn = error instanceof NotReached || (error instanceof Lost && !changing.has(name));
-          if (!mayGoOn || call.signal.aborted) throw error;
+          if (call.signal.aborted) throw error;
+          journey ??= new Journey(name, ranks, call.deadline);
+          asked = await journey.after(asked, error);
+          owners.forget(key);
         }
       }
-      throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
     };
   };
   // Those who wait for a worker that is lost make no calls that would notice.

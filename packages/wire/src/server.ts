@@ -15,6 +15,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { callOf, failureHeader, headHeader, mailPath, packHead, reportHeader } from "./frame.ts";
+import { Misdirected, packMisdirected } from "./misdirected.ts";
 import { packPage, pageType } from "./pages.ts";
 
 const callFrame = z.object({
@@ -22,6 +23,7 @@ const callFrame = z.object({
   traceparent: z.string().max(200).optional(),
   actor: z.string().max(200),
   budgetMs: z.number().min(0).max(86_400_000),
+  askedInVain: z.array(z.string().max(200)).max(1_000).optional(),
 });
 
 /** Offers a `Mail` to those who know the cluster's secret: one route for each operation of the table. */
@@ -44,6 +46,8 @@ function serveOperation(scope: FastifyInstance, mail: Mail, name: OperationName)
       const answer = await perform(parsed.data.input, callOf(parsed.data.call, hangUp(reply), report));
       return senders[kind](reply, answer, report);
     } catch (error) {
+      if (error instanceof Misdirected)
+        return reply.code(421).header("content-type", "application/json").send(packMisdirected(error));
       return sendFailure(request, reply, error, report);
     }
   });

@@ -1,4 +1,4 @@
-import type { WorkerAddress } from "./route.ts";
+import type { WorkerAddress } from "./misdirected.ts";
 
 interface Registry {
   announce(entry: WorkerAddress, ttlMs: number): Promise<void>;

@@ -12,7 +12,9 @@ await runService(async () => {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ dataDir });
-  const worker = await createWorker({ ...settings, store, log, metrics });
+  // Nobody is sent to it: the storage is this process' own.
+  const self = { id: "standalone", url: "http://standalone.invalid" };
+  const worker = await createWorker({ ...settings, store, log, metrics, self: () => self, leaseMs: null });
   const gateway = await createGateway({
     mail: worker.mail,
     store,

@@ -28,6 +28,7 @@ const variables = {
   SECRET_KEYS: z.string(),
   CLUSTER_SECRET: z.string().min(16).optional(),
   ADVERTISE_URL: z.url().optional(),
+  LEASE_SECONDS: z.coerce.number().min(2).max(300).default(8),
   LOG_LEVEL: logLevel,
 } as const;
 
@@ -40,6 +41,8 @@ export interface WorkerConfig {
   clusterSecret: string;
   /** Where gateways reach this worker; undefined: where it listens. */
   advertiseUrl: string | undefined;
+  /** How long an account stays with a worker that is not heard of. */
+  leaseMs: number;
   allowedMailHosts: string[];
   accountsFile: string | undefined;
   logLevel: string;
@@ -57,6 +60,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     ring,
     clusterSecret: clusterSecret(read.CLUSTER_SECRET, ring),
     advertiseUrl: read.ADVERTISE_URL,
+    leaseMs: read.LEASE_SECONDS * 1_000,
     allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
     accountsFile: read.ACCOUNTS_FILE,
     logLevel: read.LOG_LEVEL,

@@ -1,3 +1,5 @@
+import type { Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Mail } from "@postern/protocol";
 import { closeIfDone } from "@postern/service";
 import { serveMail } from "@postern/wire";
@@ -34,15 +36,33 @@ export function workerHttp(options: WorkerHttpOptions): FastifyInstance {
   app.get("/livez", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
     if (options.isDraining()) return reply.code(503).send({ status: "draining" });
-    const store = await options.ping().then(
-      () => "ok",
-      () => "degraded",
+    const isThere = await options.ping().then(
+      () => true,
+      () => false,
     );
-    return { status: "ok", store };
+    return { status: isThere ? "ok" : "degraded", store: isThere ? "ok" : "away" };
   });
   app.get("/metrics", async (_, reply) =>
     reply.type(options.metrics.contentType).send(await options.metrics.metrics()),
   );
   serveMail(app, options.mail, { secret: options.secret });
   return app;
+}
+
+/** Longer than it takes all gateways to see that this worker has left, and to hang up. */
+const FAREWELL_MS = 3_000;
+
+/**
+ * Until nobody has a connection any more, for a bounded time: a server that closes one while a call is on its way through it
+ * leaves its caller in doubt.
+ */
+export async function untilLeftAlone(server: Server): Promise<void> {
+  const until = performance.now() + FAREWELL_MS;
+  while (performance.now() < until && (await connectionsOf(server)) > 0) await delay(50);
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
 }

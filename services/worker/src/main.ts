@@ -4,7 +4,7 @@ import { openStore } from "@postern/store";
 import { announceWorker } from "@postern/wire";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { readWorkerConfig } from "./config.ts";
-import { workerHttp } from "./http.ts";
+import { untilLeftAlone, workerHttp } from "./http.ts";
 import { createWorker } from "./worker.ts";
 
 const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", service: "worker" });
@@ -14,7 +14,8 @@ await runService(async () => {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ redisUrl: config.redisUrl, cacheRedisUrl: config.cacheRedisUrl });
-  const worker = await createWorker({ ...config, store, log, metrics });
+  const self = { id: randomUUID(), url: config.advertiseUrl ?? "" };
+  const worker = await createWorker({ ...config, store, log, metrics, self: () => self });
   let draining = false;
   const app = workerHttp({
     mail: worker.mail,
@@ -25,13 +26,16 @@ await runService(async () => {
     ping: store.ping,
   });
   const url = await app.listen({ host: config.host, port: config.port });
-  const announcement = announceWorker(store.workers, { id: randomUUID(), url: config.advertiseUrl ?? url });
+  self.url = config.advertiseUrl ?? url;
+  const announcement = announceWorker(store.workers, self);
   await announcement.started;
   log.info({ url }, "listening");
   return {
     stop: async () => {
       draining = true;
       await announcement.withdraw();
+      await worker.handOver();
+      await untilLeftAlone(app.server);
       await app.close();
       await worker.stop();
       await store.close();

@@ -3,13 +3,21 @@ import { watch } from "node:fs";
 import { dirname } from "node:path";
 import { type Call, type Mail, newReport } from "@postern/protocol";
 import type { Logger } from "@postern/service";
-import type { KeyRing, Store } from "@postern/store";
+import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
 import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
 import { connectSession } from "./imap/index.ts";
 import { createMailCore } from "./mail/core.ts";
 import { workerMetrics } from "./metrics.ts";
 import { observeMail } from "./observe.ts";
+import {
+  createOwnership,
+  fenceMailboxes,
+  guardMail,
+  guardSessions,
+  type LiveOwnership,
+  underEpoch,
+} from "./ownership/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
 
 export interface WorkerOptions {
@@ -19,11 +27,17 @@ export interface WorkerOptions {
   metrics: Registry;
   allowedMailHosts: readonly string[];
   accountsFile: string | undefined;
+  /** Where this process is asked for the accounts that it owns; asked for when it first owns one. */
+  self: () => WorkerEntry;
+  /** How long others wait before they take over what this process owned; null: there are no others. */
+  leaseMs: number | null;
 }
 
 /** Mail, as it is served from here. */
 export interface Worker {
   mail: Mail;
+  /** Takes on no more accounts, and lets go of each as soon as nothing of it runs. Calls go on being answered. */
+  handOver(): Promise<void>;
   /** Finishes what is under way and logs out everywhere. */
   stop(): Promise<void>;
 }
@@ -43,32 +57,46 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     vet: (host, port) => vetHost(host, port, vetting),
     verify: verifyLogin,
     onChange: (account) => sessions.forget(account),
-    awaken: (account) => awaken(sessions, account),
+    awaken: (account) => awaken(sessions, ownership, account),
+    isOwned: (account) => ownership.owned(account) !== null,
   });
   const sessions = createSessions({
     connect: connectSession,
     reach: accounts.reach,
     onState: (account, generation, state, detail) => {
       log.info({ account, state, detail }, "account state");
-      store.accounts.setState(account, generation, state, detail, Date.now()).catch((error: unknown) => {
+      const write = underEpoch(ownership, account, (epoch) =>
+        store.accounts.setState(account, generation, state, detail, Date.now(), epoch),
+      );
+      write.catch((error: unknown) => {
         log.warn({ err: error, account }, "the account's state could not be kept");
       });
     },
     onCommand: metrics.command,
   });
+  const ownership = createOwnership({
+    leases: store.leases,
+    worker: options.self,
+    ttlMs: options.leaseMs,
+    cut: sessions.cut,
+    close: sessions.close,
+    onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
+  });
   const declared = await followDeclared(options, accounts);
   const core = createMailCore({
-    sessions,
+    sessions: guardSessions(sessions, ownership),
     accounts,
-    mailboxes: store.mailboxes,
+    mailboxes: fenceMailboxes(store.mailboxes, ownership),
     cache: store.cache,
-    ownership: { assertHeld: () => undefined, epochOf: () => 1 },
+    ownership,
   });
   return {
-    mail: observeMail({ ...core, ...operationsOf(accounts) }, log, metrics),
+    mail: guardMail(observeMail({ ...core, ...operationsOf(accounts) }, log, metrics), ownership),
+    handOver: ownership.handOver,
     stop: async () => {
       declared.close();
       await sessions.drain();
+      await ownership.end();
     },
   };
 }
@@ -87,7 +115,7 @@ async function verifyLogin(reach: Reach): Promise<void> {
 }
 
 /** Connects in the background; what comes of it is told by the account's state. */
-function awaken(sessions: LiveSessions, account: string): void {
+function awaken(sessions: LiveSessions, ownership: LiveOwnership, account: string): void {
   const call: Call = {
     requestId: "awaken",
     actor: "postern",
@@ -95,7 +123,10 @@ function awaken(sessions: LiveSessions, account: string): void {
     signal: AbortSignal.timeout(AWAKEN_MS),
     report: newReport(),
   };
-  sessions.use({ account, lane: "interactive", call }, (session) => session.noop()).catch(() => undefined);
+  ownership
+    .claim(account, call)
+    .then(() => sessions.use({ account, lane: "interactive", call }, (session) => session.noop()))
+    .catch(() => undefined);
 }
 
 /** Kubernetes changes a mounted file by turning a link in its folder: the folder is what tells. */

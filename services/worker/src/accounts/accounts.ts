@@ -18,6 +18,8 @@ export interface AccountsOptions {
   onChange: (account: string) => void;
   /** Brings an account's state to life after it was registered or changed. */
   awaken: (account: string) => void;
+  /** Whether this process is the one that acts for the account. */
+  isOwned: (account: string) => boolean;
 }
 
 export type AccountOperations = Pick<
@@ -42,7 +44,7 @@ const ATTEMPTS = 5;
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const { store, ring, vet, verify, awaken } = options;
-  const believed = believeAccounts((id) => store.accounts.get(id));
+  const believed = believeAccounts((id) => store.accounts.get(id), options.isOwned);
   const onChange = (account: string): void => {
     believed.forget(account);
     options.onChange(account);

@@ -1,3 +1,4 @@
+import { isFailure } from "@postern/protocol";
 import type { AccountRecord } from "@postern/store";
 
 /** An account is looked up once for many reads; what another process changed is seen this much later. */
@@ -10,8 +11,13 @@ export interface BelievedAccounts {
   forget(id: string): void;
 }
 
+/**
+ * `mayGoOn`: whether an account that cannot be looked up, since the store is away, may be believed to be as it was: its
+ * owner's process is the one that changes it.
+ */
 export function believeAccounts(
   lookUp: (id: string) => Promise<AccountRecord | null>,
+  mayGoOn: (id: string) => boolean,
   now: () => number = Date.now,
 ): BelievedAccounts {
   const believed = new Map<string, { record: Promise<AccountRecord | null>; until: number }>();
@@ -20,7 +26,10 @@ export function believeAccounts(
       const known = believed.get(id);
       if (known && known.until > now()) return known.record;
       if (believed.size >= MOST) believed.clear();
-      const record = lookUp(id);
+      const record = lookUp(id).catch((error: unknown) => {
+        if (known && isFailure(error, "unavailable") && mayGoOn(id)) return known.record;
+        throw error;
+      });
       const entry = { record, until: now() + BELIEVED_MS };
       believed.set(id, entry);
       // Neither an error nor an absence is worth believing.

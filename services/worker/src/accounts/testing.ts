@@ -56,6 +56,7 @@ function over(store: Store, ring: KeyRing, allowed: string[]): AccountsHouse {
     },
     onChange: (account) => changed.push(account),
     awaken: (account) => woken.push(account),
+    isOwned: () => true,
   });
   return {
     accounts,

@@ -20,6 +20,10 @@ export interface SessionsOptions {
 export interface LiveSessions extends Sessions {
   /** Closes what an account has, because it was changed, disabled or deleted. What is lent ends when it comes back. */
   forget(account: string): void;
+  /** Lets what an account has come back and logs out of it; what waits is refused. */
+  close(account: string): Promise<void>;
+  /** Cuts all that an account has at once, what is lent included. */
+  cut(account: string): void;
   counts(): { states: Record<string, number>; waiting: number };
   /** Lets what is lent come back, logs out of everything. */
   drain(): Promise<void>;
@@ -80,6 +84,15 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       return (accounts.get(account) ?? make(account, reach)).use(reach, borrow, work);
     },
     forget: (account) => accounts.get(account)?.forget(),
+    close: async (account) => {
+      const sessions = accounts.get(account);
+      accounts.delete(account);
+      await sessions?.drain();
+    },
+    cut: (account) => {
+      accounts.get(account)?.destroy();
+      accounts.delete(account);
+    },
     counts: () => {
       const total = { opening: 0, free: 0, lent: 0, closing: 0 };
       let waiting = 0;

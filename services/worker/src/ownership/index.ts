@@ -1,0 +1,3 @@
+export { fenceMailboxes, guardSessions, underEpoch } from "./fence.ts";
+export { guardMail } from "./guard.ts";
+export { createOwnership, type LiveOwnership } from "./ownership.ts";
