@@ -8,6 +8,7 @@ export interface Store {
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
   readonly mailboxes: MailboxStore;
+  readonly places: PlaceStore;
   readonly audit: AuditLog;
   readonly cache: Cache;
   readonly workers: WorkerRegistry;
@@ -148,6 +149,46 @@ export interface MailboxStore {
     changes: MailboxChanges,
     epoch?: number,
   ): Promise<{ version: number; added: MailboxRecord[] } | null>;
+}
+
+/** Where a message is or was. It names one message for good: UIDs are not given twice (RFC 9051 section 2.3.1.1). */
+export interface MessagePlace {
+  /** The mailbox's key. */
+  mailbox: number;
+  uidValidity: number;
+  uid: number;
+}
+
+/** A mailbox under one UIDVALIDITY. */
+export type MailboxEpoch = Omit<MessagePlace, "uid">;
+
+/** Whose places: another account under the same id has another key, and nothing of this one. */
+export interface PlacesOwner {
+  id: string;
+  key: number;
+}
+
+/**
+ * Where messages are that are no longer where their ids say: a table of moves alone, since an id is the packed place of
+ * birth. One message has one entry however often it was moved.
+ */
+export interface PlaceStore {
+  /** One round trip. Where what was born there is now; null: it was never moved. */
+  placesOf(accountId: string, births: readonly MessagePlace[]): Promise<(MessagePlace | null)[]>;
+  /** One round trip. Where what is there was born; null: right there. */
+  birthsAt(accountId: string, places: readonly MessagePlace[]): Promise<(MessagePlace | null)[]>;
+  /** Mailboxes out of which and into which messages were ever moved: of all others there is nothing to look up. */
+  travelled(accountId: string): Promise<{ from: MailboxEpoch[]; to: MailboxEpoch[] }>;
+  /**
+   * What was at `from` is at `to`; tells where each was born. All or nothing; twice is as good as once.
+   * Throws `not-found` when the account is gone.
+   */
+  move(account: PlacesOwner, moves: readonly { from: MessagePlace; to: MessagePlace }[]): Promise<MessagePlace[]>;
+  /**
+   * What is at these places is deleted for good: their ids then lead to where they were born, which is empty. Tells where
+   * each was born.
+   */
+  forget(account: PlacesOwner, places: readonly MessagePlace[]): Promise<MessagePlace[]>;
 }
 
 export interface AuditEntry {

@@ -87,6 +87,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     sessions: guardSessions(sessions, ownership),
     accounts,
     mailboxes: fenceMailboxes(store.mailboxes, ownership),
+    moved: store.places,
     cache: store.cache,
     ownership,
   });

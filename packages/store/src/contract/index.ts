@@ -6,6 +6,7 @@ import { cacheContract } from "./cache.ts";
 import { leasesContract } from "./leases.ts";
 import { eventsContract } from "./events.ts";
 import { mailboxesContract } from "./mailboxes.ts";
+import { placesContract } from "./places.ts";
 import { tokensContract } from "./tokens.ts";
 import { threadsContract } from "./threads.ts";
 import { workersContract } from "./workers.ts";
@@ -43,6 +44,7 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     accountsContract(pair);
     tokensContract(pair);
     mailboxesContract(pair);
+    placesContract(pair);
     auditContract(pair);
     cacheContract(pair);
     threadsContract(pair);

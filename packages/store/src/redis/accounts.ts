@@ -30,7 +30,7 @@ const setState = script(`${fenceFor(2)}
 /** All that is kept of an account goes together, so that one made later under the same id inherits nothing. */
 const remove = script(`
   local key = redis.call('HGET', KEYS[1], 'key')
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12])
   if redis.call('DEL', KEYS[4]) == 1 then
     for start = 0, 4095 do redis.call('DEL', KEYS[5] .. string.format('%03x', start)) end
   end
@@ -91,7 +91,8 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
     remove: async (id) => {
       const kept = [keys.mailboxes(id), keys.lease(id), keys.threads(id), keys.threadLinks(id)];
       const log = [keys.logEnd(id), keys.log(id), keys.seenHeads(id), keys.seenRows(id)];
-      const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log]));
+      const places = [keys.moves(id), keys.arrivals(id), keys.travelled(id)];
+      const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log, ...places]));
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);
       await index.forget(id);

@@ -27,6 +27,12 @@ export const keys = {
   seenRows: (id: string) => ofAccount(id, "seen-rows"),
   /** Channel on which ids of accounts are told whose log has grown. */
   growth: "postern:growth",
+  /** Hash: birthplace to present place, of messages that were moved. */
+  moves: (id: string) => ofAccount(id, "moves"),
+  /** Hash: present place to birthplace, of the same. */
+  arrivals: (id: string) => ofAccount(id, "arrivals"),
+  /** Set of mailboxes, each after `from ` or `to `. */
+  travelled: (id: string) => ofAccount(id, "travelled"),
   /** The number in it is the version of how values are written. */
   cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */

@@ -9,6 +9,7 @@ import { keys } from "./keys.ts";
 import { redisLeases } from "./leases.ts";
 import { Link } from "./link.ts";
 import { redisMailboxes } from "./mailboxes.ts";
+import { redisPlaces } from "./places.ts";
 import { asText } from "./replies.ts";
 import { redisThreads } from "./threads.ts";
 import { redisTokens } from "./tokens.ts";
@@ -56,6 +57,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     tokens: redisTokens(link),
     mailboxes: redisMailboxes(link),
     threads: redisThreads(link),
+    places: redisPlaces(link),
     audit: redisAudit(link),
     cache,
     workers: redisWorkers(link),

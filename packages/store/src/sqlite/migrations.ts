@@ -97,6 +97,21 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (account, key)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE moves (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    birth TEXT NOT NULL,
+    place TEXT NOT NULL,
+    PRIMARY KEY (account, birth)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX moves_by_place ON moves (account, place);
+  CREATE TABLE travelled (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    direction TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    PRIMARY KEY (account, direction, mailbox)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

@@ -10,6 +10,7 @@ import { sqliteEvents } from "./events.ts";
 import { sqliteMailboxes } from "./mailboxes.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
 import { sqliteThreads } from "./threads.ts";
+import { sqlitePlaces } from "./places.ts";
 import { sqliteTokens } from "./tokens.ts";
 import { sqliteWorkers } from "./workers.ts";
 
@@ -34,6 +35,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       tokens: sqliteTokens(database),
       mailboxes: sqliteMailboxes(database),
       threads: sqliteThreads(database),
+      places: sqlitePlaces(database),
       audit: sqliteAudit(database),
       cache,
       workers: sqliteWorkers(database),

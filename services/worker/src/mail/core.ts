@@ -1,5 +1,5 @@
 import type { Mail, MessageResult } from "@postern/protocol";
-import type { Cache, MailboxStore } from "@postern/store";
+import type { Cache, MailboxStore, PlaceStore } from "@postern/store";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { getMailbox } from "./get-mailbox.ts";
@@ -11,6 +11,7 @@ import { listMessages } from "./list-messages.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
+import { createPlaces, type Places } from "./places/places.ts";
 import type { AccountDirectory, Ownership, Sessions } from "./ports.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { readPart } from "./read-part.ts";
@@ -21,6 +22,7 @@ export interface CoreDeps {
   sessions: Sessions;
   accounts: AccountDirectory;
   mailboxes: MailboxStore;
+  moved: PlaceStore;
   cache: Cache;
   ownership: Ownership;
 }
@@ -28,6 +30,7 @@ export interface CoreDeps {
 /** What every operation of the core works with. */
 export interface Core extends CoreDeps {
   registry: Registry;
+  places: Places;
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
@@ -56,6 +59,7 @@ export function createMailCore(deps: CoreDeps): MailCore {
   const core: Core = {
     ...deps,
     registry,
+    places: createPlaces(deps.moved, deps.ownership),
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),
     answers: createAnswers(),

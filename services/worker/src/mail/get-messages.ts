@@ -1,9 +1,25 @@
-import { type Call, type Input, isFailure, type Message, type MessageResult, type Output } from "@postern/protocol";
+import {
+  type Call,
+  Failure,
+  type Input,
+  isFailure,
+  type Message,
+  type MessageResult,
+  type Output,
+} from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { canonical } from "./list/question.ts";
 import { markOf } from "./list/states.ts";
 import { inParallel } from "./list/in-parallel.ts";
-import { absence, messageGone, noSuchMessage, openForMessages, type Place, placeOf } from "./locate-message.ts";
+import {
+  absence,
+  follow,
+  messageGone,
+  noSuchMessage,
+  openForMessages,
+  type Place,
+  placesOf,
+} from "./locate-message.ts";
 import { accountRef, type OpenMailbox, prove } from "./open-mailbox.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { needsOf } from "./rows/needs.ts";
@@ -14,16 +30,32 @@ export async function getMessages(core: Core, input: Input<"getMessages">, call:
   const account = await accountRef(core, input.account);
   const wanted: Wanted = { fields: input.fields, needs: needsOf(input.fields), call };
   const results = new Map<string, MessageResult>();
-  const places: { id: string; place: Place }[] = [];
-  for (const id of new Set(input.ids)) {
-    const place = await orFailure(placeOf(core, account, id));
-    if ("failure" in place) results.set(id, place);
+  const places: Group = [];
+  for (const [id, place] of await placesOf(core, account, input.ids)) {
+    if (place instanceof Failure) results.set(id, { failure: place.toJSON() });
     else places.push({ id, place });
   }
+  for (const [id, result] of await readPlaces(core, account, places, wanted)) results.set(id, result);
+  const gone = places.filter(({ id }) => isGone(results.get(id)));
+  const moved = gone.length === 0 ? [] : [...(await follow(core, account, gone, call))];
+  const again = moved.map(([id, place]) => ({ id, place }));
+  for (const [id, result] of await readPlaces(core, account, again, wanted)) results.set(id, result);
+  return { results: input.ids.map((id) => results.get(id) ?? { failure: noSuchMessage().toJSON() }) };
+}
+
+function isGone(result: MessageResult | undefined): boolean {
+  return result !== undefined && "failure" in result && result.failure.code === "message-gone";
+}
+
+async function readPlaces(
+  core: Core,
+  account: AccountRef,
+  places: Group,
+  wanted: Wanted,
+): Promise<[string, MessageResult][]> {
   const byMailbox = Map.groupBy(places, ({ place }) => place.mailbox);
   const read = await inParallel([...byMailbox], ([mailbox, group]) => readGroup(core, account, mailbox, group, wanted));
-  for (const [id, result] of read.flat()) results.set(id, result);
-  return { results: input.ids.map((id) => results.get(id) ?? { failure: noSuchMessage().toJSON() }) };
+  return read.flat();
 }
 
 type Group = { id: string; place: Place }[];

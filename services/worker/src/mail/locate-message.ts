@@ -1,14 +1,13 @@
 import { type Call, Failure, isFailure, unpackMessageId } from "@postern/protocol";
-import type { MailboxRecord } from "@postern/store";
+import type { MailboxRecord, MessagePlace } from "@postern/store";
 import type { Core } from "./core.ts";
 import { accountRef, type OpenMailbox, openMailbox } from "./open-mailbox.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 
-/** Where an id says that its message is. */
-export interface Place {
-  mailbox: number;
-  uidValidity: number;
-  uid: number;
+/** Where the message of an id is. */
+export interface Place extends MessagePlace {
+  /** It was not born there. */
+  isMoved: boolean;
 }
 
 export interface Located extends OpenMailbox {
@@ -36,12 +35,19 @@ export async function locateMessage<T>(
 ): Promise<T> {
   const account = await accountRef(core, accountId);
   const place = await placeOf(core, account, id);
-  const request = { account, mailbox: place.mailbox, lane, call };
-  return openForMessages(core, request, async (open) => {
-    const failure = absence(place, open);
-    if (failure) throw failure;
-    return work({ ...open, id, uid: place.uid });
-  });
+  const at = ({ mailbox, ...there }: Place): Promise<T> =>
+    openForMessages(core, { account, mailbox, lane, call }, async (open) => {
+      const failure = absence({ mailbox, ...there }, open);
+      if (failure) throw failure;
+      return work({ ...open, id, uid: there.uid });
+    });
+  try {
+    return await at(place);
+  } catch (error) {
+    const moved = isFailure(error, "message-gone") && (await follow(core, account, [{ id, place }], call)).get(id);
+    if (!moved) throw error;
+    return at(moved);
+  }
 }
 
 /** As `openMailbox`, for messages known by id: where their mailbox is no more, they are gone. */
@@ -65,16 +71,90 @@ export async function openForMessages<T>(
 
 /** Throws `not-found` for an id that cannot have been issued for this account, `message-gone` when its mailbox is no more. */
 export async function placeOf(core: Core, account: AccountRef, id: string): Promise<Place> {
-  const birth = unpackMessageId(id);
-  if (!birth || birth.accountKey !== account.key) throw noSuchMessage();
-  const record = await core.registry.find(account, birth.mailboxKey);
-  if (!record) throw noSuchMessage();
-  if (record.goneAt !== null) throw wasIssued(record, birth.uidValidity) ? messageGone() : noSuchMessage();
-  return { mailbox: birth.mailboxKey, uidValidity: birth.uidValidity, uid: birth.uid };
+  const place = (await placesOf(core, account, [id])).get(id) ?? noSuchMessage();
+  if (place instanceof Failure) throw place;
+  return place;
+}
+
+/**
+ * Where messages are, each or why it can be nowhere. At most one round trip to the store, none where nothing was moved
+ * away. What comes out by `message-gone` may have been moved since: see `follow`.
+ */
+export async function placesOf(
+  core: Core,
+  account: AccountRef,
+  ids: readonly string[],
+): Promise<Map<string, Place | Failure>> {
+  const result = new Map<string, Place | Failure>();
+  const born: { id: string; birth: MessagePlace }[] = [];
+  for (const id of new Set(ids)) {
+    const birth = await birthOf(core, account, id);
+    if (birth) born.push({ id, birth });
+    else result.set(id, noSuchMessage());
+  }
+  const places = await core.places.whereAre(
+    account,
+    born.map(({ birth }) => birth),
+  );
+  for (const [index, { id, birth }] of born.entries()) {
+    const place = places[index] ?? birth;
+    result.set(id, await whereStill(core, account, birth, place));
+  }
+  return result;
+}
+
+/** Null for an id that was never issued. */
+async function birthOf(core: Core, account: AccountRef, id: string): Promise<MessagePlace | null> {
+  const unpacked = unpackMessageId(id);
+  if (!unpacked || unpacked.accountKey !== account.key) return null;
+  const { mailboxKey, uidValidity, uid } = unpacked;
+  const record = await core.registry.find(account, mailboxKey);
+  // What is known of a mailbox that is there may be behind: opening it tells.
+  const mayBe = record !== null && (record.goneAt === null || wasIssued(record, uidValidity));
+  return mayBe ? { mailbox: mailboxKey, uidValidity, uid } : null;
+}
+
+async function whereStill(
+  core: Core,
+  account: AccountRef,
+  birth: MessagePlace,
+  place: MessagePlace,
+): Promise<Place | Failure> {
+  const record = await core.registry.find(account, place.mailbox);
+  return record === null || record.goneAt !== null ? messageGone() : { ...place, isMoved: place !== birth };
+}
+
+/**
+ * Of messages that were not where they should be, those that are found elsewhere: a move may have been under way, or be
+ * another client's.
+ */
+export async function follow(
+  core: Core,
+  account: AccountRef,
+  missing: readonly { id: string; place: Place }[],
+  call: Call,
+): Promise<Map<string, Place>> {
+  await core.places.settled(account, call);
+  const now = await placesOf(
+    core,
+    account,
+    missing.map(({ id }) => id),
+  );
+  const found = new Map<string, Place>();
+  for (const { id, place } of missing) {
+    const there = now.get(id);
+    if (there && !(there instanceof Failure) && !isSame(there, place)) found.set(id, there);
+  }
+  return found;
+}
+
+function isSame(one: MessagePlace, other: MessagePlace): boolean {
+  return one.mailbox === other.mailbox && one.uidValidity === other.uidValidity && one.uid === other.uid;
 }
 
 /** Why the message is certainly not in the opened mailbox; null when its UID may be. */
 export function absence(place: Place, { record, state }: OpenMailbox): Failure | null {
+  if (place.isMoved) return place.uidValidity === state.uidValidity ? null : messageGone();
   if (place.uidValidity !== state.uidValidity) {
     return wasIssued(record, place.uidValidity) ? messageGone() : noSuchMessage();
   }

@@ -1,5 +1,5 @@
-import { type Call, Failure, isFailure, noteProof } from "@postern/protocol";
-import type { MailboxRecord } from "@postern/store";
+import { type Call, Failure, isFailure, noteProof, packMessageId } from "@postern/protocol";
+import type { MailboxEpoch, MailboxRecord } from "@postern/store";
 import type { ImapSession, MailboxStatus, SelectedMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
@@ -11,6 +11,8 @@ export interface OpenMailbox {
   /** UIDVALIDITY in it is the selected one's. */
   record: MailboxRecord;
   state: SelectedMailbox;
+  /** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
+  idsOf(uids: readonly number[]): Promise<Map<number, string>>;
 }
 
 export interface OpenRequest {
@@ -52,8 +54,25 @@ export async function openMailbox<T>(
     const { record: found, state } =
       (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session));
     noteProof(call.report, state.asOf);
-    return work({ account, session, record: found, state });
+    const idsOf: OpenMailbox["idsOf"] = (uids) => makeIds(core, account, { mailbox, ...state }, uids, call);
+    return work({ account, session, record: found, state, idsOf });
   });
+}
+
+async function makeIds(
+  core: Core,
+  account: AccountRef,
+  { mailbox, uidValidity }: MailboxEpoch,
+  uids: readonly number[],
+  call: Call,
+): Promise<Map<number, string>> {
+  const births = await core.places.birthsOf(account, { mailbox, uidValidity }, uids, call);
+  return new Map(
+    uids.map((uid) => {
+      const born = births.get(uid) ?? { mailbox, uidValidity, uid };
+      return [uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox })];
+    }),
+  );
 }
 
 /** A connection that has the proved mailbox selected is told by NOOP what others did to it; null: it has not. */

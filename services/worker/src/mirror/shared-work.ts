@@ -56,7 +56,7 @@ function commandOf(key: string): string {
 }
 
 /** Waits no longer than the caller does. */
-function within<T>(call: Call, command: string, work: Promise<T>): Promise<T> {
+export function within<T>(call: Call, command: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const detail = `The mail server did not answer ${command} within the time that the request had.`;
     const late = (): void => reject(new Failure("upstream-timeout", { detail }));

@@ -50,6 +50,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       sessions: watched,
       accounts: { keyOf: async (id) => (await registered(store, id)).key },
       mailboxes: store.mailboxes,
+      moved: store.places,
       cache: store.cache,
       ownership: { assertHeld: () => undefined, epochOf: () => 1 },
     });

@@ -50,14 +50,16 @@ async function readRows(
   const present = flags ? uids.filter((uid) => flags.has(uid)) : uids;
   const known = await factsFor(store, open, present, needs, call);
   const bodies = await readBodies(store, open, known, needs);
+  const ids = await open.idsOf([...bodies.keys()]);
   const rows: KnownRow[] = [];
   for (const uid of present) {
+    const id = ids.get(uid);
     const each = known.get(uid);
     const body = bodies.get(uid);
-    if (!each || !body) continue;
+    if (id === undefined || !each || !body) continue;
     const state = flags?.get(uid) ?? null;
     const etag = state && fields.includes("etag") ? await messageEtag(open, uid, state) : null;
-    rows.push({ uid, known: each, flags: state, etag, body });
+    rows.push({ id, uid, known: each, flags: state, etag, body });
   }
   return rows;
 }

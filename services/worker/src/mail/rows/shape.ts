@@ -1,4 +1,4 @@
-import { type Address, type Message, type MessageField, packMailboxId, packMessageId } from "@postern/protocol";
+import { type Address, type Message, type MessageField, packMailboxId } from "@postern/protocol";
 import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
 import { attachmentsOf, partsOf } from "../content/index.ts";
 import { hasAttachments } from "../list/query.ts";
@@ -10,6 +10,7 @@ import type { Known } from "./known.ts";
 
 /** All that was read of one message. */
 export interface Row {
+  id: string;
   uid: number;
   facts: Facts;
   flags: FlagState | null;
@@ -20,7 +21,7 @@ export interface Row {
 /** The message with just the fields that were asked for, and its id. */
 export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly MessageField[]): Message {
   const place = { accountKey: open.account.key, mailboxKey: open.record.key };
-  const id = packMessageId({ ...place, uidValidity: open.state.uidValidity, uid: row.uid });
+  const { id } = row;
   const values = fields.map((field) => [field, field === "id" ? id : shapers[field](row, place)] as const);
   return { ...(Object.fromEntries(values) as Partial<Message>), id };
 }
@@ -28,7 +29,7 @@ export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly Messa
 /** The same as JSON: what is ready is taken as it is, and the rest is put into the holes between. */
 export function messageJson(open: OpenMailbox, row: KnownRow, fields: readonly MessageField[]): string {
   const place = { accountKey: open.account.key, mailboxKey: open.record.key };
-  const id = JSON.stringify(packMessageId({ ...place, uidValidity: open.state.uidValidity, uid: row.uid }));
+  const id = JSON.stringify(row.id);
   let json = "";
   for (const field of fields) json += `${json === "" ? "{" : ","}"${field}":${field === "id" ? id : value(field)}`;
   return fields.includes("id") ? `${json}}` : `${json},"id":${id}}`;

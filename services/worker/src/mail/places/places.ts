@@ -1,0 +1,90 @@
+import type { Call } from "@postern/protocol";
+import type { MailboxEpoch, MessagePlace, PlaceStore } from "@postern/store";
+import { within } from "../../mirror/shared-work.ts";
+import type { AccountRef } from "../mailboxes/registry.ts";
+import type { Ownership } from "../ports.ts";
+import { PlaceMemory, textOf } from "./memory.ts";
+import { Settling } from "./settling.ts";
+
+/**
+ * Which message is where: an id is the packed place of its birth, and a stored table tells of those that were moved.
+ * Every way from an id to a message, and from a message to its id, goes through here.
+ */
+export interface Places {
+  /** Where what was born there is now, in the order asked. At most one round trip, none where nothing was moved away. */
+  whereAre(account: AccountRef, births: readonly MessagePlace[]): Promise<MessagePlace[]>;
+  /**
+   * Where the messages of a mailbox were born, by UID; missing: right there. They must have been read before this is
+   * called. Waits for moves into the mailbox to be recorded. At most one round trip, none where nothing was moved there.
+   */
+  birthsOf(
+    account: AccountRef,
+    mailbox: MailboxEpoch,
+    uids: readonly number[],
+    call: Call,
+  ): Promise<Map<number, MessagePlace>>;
+  /** To be called after each move that succeeded, within `settling`: `from[n]` is `to.uids[n]` now. */
+  noteMoved(account: AccountRef, from: readonly MessagePlace[], to: Destination): Promise<void>;
+  /** To be called when messages were deleted for good: what is a copy of one never answers to its id. */
+  noteGone(account: AccountRef, places: readonly MessagePlace[]): Promise<void>;
+  /**
+   * Wraps a command that moves messages into a mailbox, and the recording of where they are: who would show its messages
+   * meanwhile waits, so that nobody ever sees one under another id. `work` must not read ids of that mailbox itself.
+   */
+  settling<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
+  /** Waits for the moves of an account that are under way. True: there were some. */
+  settled(account: AccountRef, call: Call): Promise<boolean>;
+}
+
+/** Where messages went, as COPYUID tells it. `uids` in the order of where they came from. */
+export interface Destination extends MailboxEpoch {
+  uids: readonly number[];
+}
+
+export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
+  const memory = new PlaceMemory(store, ownership);
+  const settling = new Settling();
+  const scopeOf = ({ key }: AccountRef): string => String(key);
+  const mailboxOf = ({ key }: AccountRef, mailbox: number): string => `${key} ${mailbox}`;
+
+  async function settled(name: string, call: Call): Promise<boolean> {
+    const over = settling.over(name);
+    if (over === null) return false;
+    await within(call, "MOVE", over);
+    return true;
+  }
+
+  return {
+    async whereAre(account, births) {
+      const travelled = await memory.travelled(account);
+      const moved = births.filter((birth) => travelled.from.has(textOf.epoch(birth)));
+      const places = await memory.look(account, "places", moved);
+      return births.map((birth) => places.get(textOf.place(birth)) ?? birth);
+    },
+    async birthsOf(account, { mailbox, uidValidity }, uids, call) {
+      await settled(mailboxOf(account, mailbox), call);
+      const travelled = await memory.travelled(account);
+      if (!travelled.to.has(textOf.epoch({ mailbox, uidValidity }))) return new Map();
+      const at = uids.map((uid) => ({ mailbox, uidValidity, uid }));
+      const births = await memory.look(account, "births", at);
+      return new Map(
+        at.flatMap((place): [number, MessagePlace][] => {
+          const birth = births.get(textOf.place(place));
+          return birth ? [[place.uid, birth]] : [];
+        }),
+      );
+    },
+    async noteMoved(account, from, { mailbox, uidValidity, uids }) {
+      const moves = from.flatMap((place, index) => {
+        const uid = uids[index];
+        return uid === undefined ? [] : [{ from: place, to: { mailbox, uidValidity, uid } }];
+      });
+      if (moves.length > 0) await memory.move(account, moves);
+    },
+    async noteGone(account, places) {
+      if (places.length > 0) await memory.forget(account, places);
+    },
+    settling: (account, mailbox, work) => settling.during(scopeOf(account), mailboxOf(account, mailbox), work),
+    settled: (account, call) => settled(scopeOf(account), call),
+  };
+}
