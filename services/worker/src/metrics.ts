@@ -59,8 +59,8 @@ export function workerMetrics(registry: Registry, pools: () => PoolCounts): Work
     called: (operation, failure) => calls.inc({ operation, outcome: failure ?? "ok" }),
     waited: (ms) => waits.observe(ms / 1_000),
     cache: (hits, misses) => {
-      facts.inc({ found: "true" }, hits);
-      facts.inc({ found: "false" }, misses);
+      if (hits > 0) facts.inc({ found: "true" }, hits);
+      if (misses > 0) facts.inc({ found: "false" }, misses);
     },
   };
 }

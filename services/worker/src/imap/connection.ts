@@ -122,6 +122,7 @@ export class Connection {
 
   /** Writes up to the next literal that needs the server's leave. */
   private send(parts: Part[]): void {
+    if (parts.every((part) => typeof part === "string")) return void this.socket.write(parts.join(""), "latin1");
     const octets: Buffer[] = [];
     for (const [index, part] of parts.entries()) {
       if (typeof part === "string") {

@@ -1,4 +1,4 @@
-import { type Call, type ListMessagesInput, type ListMessagesOutput, noteProof } from "@postern/protocol";
+import { type Call, type ListMessagesInput, type ListMessagesOutput, noteProof, TextMemory } from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { unpackCursor } from "./list/cursor.ts";
 import { parseFilter } from "./list/filter-tree.ts";
@@ -7,6 +7,7 @@ import type { ListRequest } from "./list/request.ts";
 import { listOne } from "./list/single.ts";
 import { listQuestion, pageQuestion } from "./list/question.ts";
 import { resolveMailbox } from "./mailboxes/resolve.ts";
+import type { AccountRef } from "./mailboxes/registry.ts";
 import { accountRef } from "./open-mailbox.ts";
 import { needsOf } from "./rows/needs.ts";
 
@@ -17,9 +18,23 @@ import { needsOf } from "./rows/needs.ts";
 export async function listMessages(core: Core, input: ListMessagesInput, call: Call): Promise<ListMessagesOutput> {
   const account = await accountRef(core, input.account);
   const mailbox = input.mailbox === undefined ? null : await resolveMailbox(core, account, input.mailbox, call);
+  const text = `${account.key} ${mailbox} ${JSON.stringify(input)}`;
+  let asked = understood.get(text);
+  if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input)));
+  const request: ListRequest = { ...asked, account, call };
+  const stale = staleAnswer(core, request, input.maxStaleMs);
+  if (stale) return stale;
+  return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
+}
+
+/** What was asked before: whoever follows a mailbox asks the same again and again. */
+const understood = new TextMemory<Asked>();
+
+type Asked = Omit<ListRequest, "account" | "call">;
+
+async function understand(account: AccountRef, mailbox: number | null, input: ListMessagesInput): Promise<Asked> {
   const question = listQuestion(account, mailbox, input);
-  const request: ListRequest = {
-    account,
+  return {
     question,
     filter: input.filter ? parseFilter(input.filter) : null,
     sort: input.sort ?? null,
@@ -30,11 +45,7 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
     fields: input.fields,
     needs: needsOf(input.fields),
     itemCursors: input.itemCursors ?? false,
-    call,
   };
-  const stale = staleAnswer(core, request, input.maxStaleMs);
-  if (stale) return stale;
-  return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
 }
 
 /** What is at hand, where the caller takes what was true a while ago. */

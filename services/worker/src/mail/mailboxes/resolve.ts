@@ -9,13 +9,18 @@ import type { AccountRef } from "./registry.ts";
  * mean is asked of the server each time, for it may have changed.
  */
 export async function resolveMailbox(core: Core, account: AccountRef, ref: string, call: Call): Promise<number> {
-  const role = mailboxRole.safeParse(ref);
-  if (role.success) return (await findRole(core, account, role.data, call)).key;
+  if (isRole(ref)) return (await findRole(core, account, ref, call)).key;
   const birth = unpackMailboxId(ref);
   if (!birth || birth.accountKey !== account.key) throw noSuchMailbox();
   const record = await core.registry.find(account, birth.mailboxKey);
   if (!record || record.goneAt !== null) throw noSuchMailbox();
   return record.key;
+}
+
+const roles: ReadonlySet<string> = new Set(mailboxRole.options);
+
+function isRole(ref: string): ref is MailboxRole {
+  return roles.has(ref);
 }
 
 async function findRole(core: Core, account: AccountRef, role: MailboxRole, call: Call): Promise<MailboxRecord> {
