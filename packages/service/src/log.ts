@@ -27,7 +27,7 @@ const DEEPEST = 4;
  */
 export function createLogger(
   options: { level: string; service: string },
-  destination: DestinationStream = pino.destination({ sync: false }),
+  destination: DestinationStream = standardOutput(),
 ): Logger {
   const settings = {
     level: options.level,
@@ -36,6 +36,30 @@ export function createLogger(
     serializers: { err: plainError },
   };
   return pino(settings, destination);
+}
+
+/** Octets of lines that are written at once, and how long a line waits for others at most. */
+const BATCH_OCTETS = 8 << 10;
+const BATCH_MS = 50;
+
+/**
+ * To write each line by itself would cost more than many a request does. What has not been written when the process exits
+ * is written then.
+ */
+function standardOutput(): DestinationStream & { flushSync(): void } {
+  const output = pino.destination({ sync: false, minLength: BATCH_OCTETS });
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    timer = null;
+    output.flush();
+  };
+  return {
+    write: (line) => {
+      output.write(line);
+      timer ??= setTimeout(flush, BATCH_MS).unref();
+    },
+    flushSync: () => output.flushSync(),
+  };
 }
 
 /** The same, or a copy where a secret is in it. What lies deeper than lines are made is left out. */
