@@ -16,6 +16,8 @@ interface Route {
   method: string;
   template: string;
   body: unknown;
+  /** The body's media type. */
+  type: string | null;
 }
 
 interface Problem {
@@ -45,6 +47,7 @@ const needs: Record<string, string[]> = {
   getAccount: ["read", "manage"],
   updateAccount: ["manage"],
   deleteAccount: ["manage"],
+  appendMessage: ["write"],
   createToken: [],
   listTokens: [],
   deleteToken: [],
@@ -98,7 +101,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
     const call = <T = Problem>(ask: Ask, route: Route, account: string, headers = {}): Promise<Answer<T>> =>
       ask<T>(fill(route.template, { account, part: "1", token: "tok_absent", ...hidden }), {
         method: route.method,
-        headers,
+        headers: { ...(route.type !== null && { "content-type": route.type }), ...headers },
         ...(route.body !== undefined && { body: route.body }),
       });
     const graphql = <T>(ask: Ask, query: string): Promise<GraphqlAnswer<T>> =>
@@ -317,6 +320,7 @@ const graphqlRoute: Route = {
   method: "POST",
   template: "/graphql",
   body: { query: "{ accounts { nodes { id } } }" },
+  type: "application/json",
 };
 
 /** The table of routes, as the API's description has it: it is proved to have them all. */
@@ -324,11 +328,11 @@ async function readRoutes(ask: Ask): Promise<Route[]> {
   const { body } = await ask<{ paths: Record<string, Record<string, Operation>> }>("/openapi.json");
   const described = Object.entries(body.paths).flatMap(([template, operations]) =>
     Object.entries(operations).map(([method, { operationId, requestBody }]) => {
-      const example = requestBody?.content["application/json"]?.example;
+      const [[type, { example }] = [null, {}]] = Object.entries(requestBody?.content ?? {});
       assert.ok(!requestBody || example !== undefined, `${operationId} has an example`);
       // HEAD is what GET is.
       const kin = method === "head" ? operations.get?.operationId : undefined;
-      return { operationId: kin ?? operationId, method: method.toUpperCase(), template, body: example };
+      return { operationId: kin ?? operationId, method: method.toUpperCase(), template, body: example, type };
     }),
   );
   const rest = described.filter(({ template }) => template.startsWith("/v1"));

@@ -4,7 +4,7 @@ import { failureTable } from "@postern/protocol";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
 import { type Ask, type Asking, askWith } from "./client.ts";
 import { type House, type HouseKind, startHouse } from "./house.ts";
-import { deliver, otherClient } from "./mailbox.ts";
+import { deliver, otherClient, write } from "./mailbox.ts";
 import { redoclyFindings, spectralFindings } from "./openapi-lint.ts";
 
 interface Operation {
@@ -167,6 +167,10 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       });
       const ids = [message.split("/").at(-1), "msg_never"];
       await carryOut("getMessages", 200, "/v1/accounts/alice/messages/get", { body: { ids } });
+      await carryOut("appendMessage", 201, "/v1/accounts/alice/messages?mailbox=inbox&flags=%5CSeen", {
+        body: write({ subject: "Stored" }),
+        headers: { "content-type": "message/rfc822" },
+      });
       await carryOut("getMessage", 200, message);
       await carryOut("readRaw", 200, `${message}/raw`);
       await carryOut("readPart", 200, `${message}/parts/1`);

@@ -1,5 +1,6 @@
 export * from "./access.ts";
 export * from "./account.ts";
+export * from "./append.ts";
 export * from "./call.ts";
 export * from "./events.ts";
 export * from "./failures.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { account, accountId, accountInput, accountPatch } from "./account.ts";
+import { appendMessageInput, appendMessageOutput } from "./append.ts";
 import type { Call } from "./call.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
@@ -69,10 +70,12 @@ const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
 const page = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
   ({ kind: "page", input, output }) as const;
 const stream = <I extends z.ZodType>(input: I) => ({ kind: "stream", input, output: streamHead }) as const;
+const upload = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) =>
+  ({ kind: "upload", input, output }) as const;
 
 /**
  * Everything that can be asked of mail. `call`: one answer; `page`: one with items that are JSON already; `stream`: a head
- * and then octets.
+ * and then octets; `upload`: octets are sent beside the input.
  * Where the input names an `account`, the call belongs to the worker that has the account's connections.
  */
 export const operations = {
@@ -99,12 +102,18 @@ export const operations = {
     z.strictObject({ ...ofAccount, ids: z.array(z.string().max(200)).max(1000), fields }),
     z.object({ results: z.array(messageResult) }),
   ),
+  appendMessage: upload(appendMessageInput, appendMessageOutput),
   readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
 } as const;
 
 /** Those that change something: whether one was carried out must be known before it is tried again. */
-export const changing: ReadonlySet<OperationName> = new Set(["createAccount", "updateAccount", "deleteAccount"]);
+export const changing: ReadonlySet<OperationName> = new Set([
+  "createAccount",
+  "updateAccount",
+  "deleteAccount",
+  "appendMessage",
+]);
 
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;
@@ -117,15 +126,21 @@ export interface ByteStream {
   body: AsyncIterable<Uint8Array>;
 }
 
+/** Octets on their way in. Pulled once, from the first to the last, as fast as they are taken. */
+export type Octets = AsyncIterable<Uint8Array>;
+
 type Answer<N extends OperationName> = Operations[N]["kind"] extends "stream" ? ByteStream : Output<N>;
+type Arguments<N extends OperationName> = Operations[N]["kind"] extends "upload"
+  ? [input: Input<N>, call: Call, body: Octets]
+  : [input: Input<N>, call: Call];
 
 /** The interface between faces and mail, derived from the table. The worker is one; `connectMail` makes a far one look near. */
-export type Mail = { [N in OperationName]: (input: Input<N>, call: Call) => Promise<Answer<N>> };
+export type Mail = { [N in OperationName]: (...args: Arguments<N>) => Promise<Answer<N>> };
 
 export const operationNames = Object.keys(operations) as OperationName[];
 
-/** An operation whose types are known to the table only. */
-export type AnyOperation = (input: unknown, call: Call) => Promise<unknown>;
+/** An operation whose types are known to the table only. `body`: of an `upload`. */
+export type AnyOperation = (input: unknown, call: Call, body?: Octets) => Promise<unknown>;
 
 /** Makes a `Mail` by making each operation of the table. */
 export function mailOf(make: (name: OperationName) => AnyOperation): Mail {

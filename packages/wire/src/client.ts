@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import {
   type AnyOperation,
   addReport,
@@ -7,13 +8,23 @@ import {
   type ListMessagesOutput,
   type Mail,
   mailOf,
+  type Octets,
   type OperationName,
   operations,
   type Report,
   type StreamHead,
 } from "@postern/protocol";
 import { type Dispatcher, errors, Pool } from "undici";
-import { failureHeader, frameOf, headHeader, mailPath, reportHeader, unpackHead } from "./frame.ts";
+import {
+  failureHeader,
+  frameOf,
+  headHeader,
+  mailPath,
+  octetsType,
+  packHead,
+  reportHeader,
+  unpackHead,
+} from "./frame.ts";
 import { unpackMisdirected } from "./misdirected.ts";
 import { unpackPage } from "./pages.ts";
 
@@ -86,38 +97,71 @@ async function isFrozen(pool: Pool): Promise<boolean> {
 
 function farOperation(pool: Pool, authorization: string, name: OperationName): AnyOperation {
   const { kind } = operations[name];
-  return async (input, call) => {
-    const response = await post(pool, authorization, mailPath + name, input, call);
+  return async (input, call, body) => {
+    const response = await post(pool, authorization, mailPath + name, { input, call, body });
     readReport(response, call.report);
     if (response.headers[failureHeader] !== undefined) throw Failure.fromJSON(await json<FailureJson>(response));
+    if (response.statusCode === 421 && body) throw await elsewhere(response);
     if (response.statusCode !== 200) throw await refusal(response);
-    if (kind === "call") return json(response);
+    if (kind === "call" || kind === "upload") return json(response);
     if (kind === "page") return page(response);
     const head = unpackHead(String(response.headers[headHeader])) as StreamHead;
     return { head, body: octets(response.body) };
   };
 }
 
+interface Posting {
+  input: unknown;
+  call: Call;
+  body: Octets | undefined;
+}
+
 async function post(
   pool: Pool,
   authorization: string,
   path: string,
-  input: unknown,
-  call: Call,
+  { input, call, body }: Posting,
 ): Promise<Dispatcher.ResponseData> {
   const frame = frameOf(call);
+  const sent = body && watched(body);
   try {
     return await pool.request({
       path,
       method: "POST",
-      headers: { authorization, "content-type": "application/json" },
-      body: JSON.stringify({ input, call: frame }),
+      ...(sent
+        ? {
+            headers: { authorization, "content-type": octetsType, [headHeader]: packHead({ input, call: frame }) },
+            body: Readable.from(sent.octets, { objectMode: false }),
+          }
+        : {
+            headers: { authorization, "content-type": "application/json" },
+            body: JSON.stringify({ input, call: frame }),
+          }),
       headersTimeout: frame.budgetMs + GRACE_MS,
       signal: call.signal,
     });
   } catch (error) {
-    throw lost(error, call);
+    if (sent?.failure() !== undefined) throw sent.failure();
+    const failure = lost(error, call);
+    // What has been read of a body cannot be sent to anybody else.
+    throw failure instanceof NotReached && sent?.isBegun() ? new Lost(error) : failure;
   }
+}
+
+/** A body that tells whether anything of it was taken, and why it broke off. */
+function watched(body: Octets): { octets: Octets; isBegun: () => boolean; failure: () => unknown } {
+  let begun = false;
+  let failure: unknown;
+  async function* read(): AsyncGenerator<Uint8Array> {
+    begun = true;
+    try {
+      yield* body;
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+  return { octets: read(), isBegun: () => begun, failure: () => failure };
 }
 
 function lost(error: unknown, call: Call): Failure {
@@ -143,6 +187,13 @@ async function refusal(response: Dispatcher.ResponseData): Promise<Failure> {
       ? "The worker does not accept this gateway's cluster secret."
       : "Unexpected answer of a worker.";
   return new Failure("unavailable", { detail });
+}
+
+/** What was on its way to a worker that does not have the account cannot be sent again; it was not looked at. */
+async function elsewhere(response: Dispatcher.ResponseData): Promise<Failure> {
+  await response.body.dump();
+  const detail = "The account has just gone to another worker.";
+  return new Failure("unavailable", { detail, retryAfter: 1, outcome: "none" });
 }
 
 async function json<T>(response: Dispatcher.ResponseData): Promise<T> {

@@ -2,13 +2,17 @@ import type { Call, Report } from "@postern/protocol";
 
 /**
  * How a call crosses: `POST /mail/{operation}` with `{input, call}`. The answer's body is the output itself, or the octets
- * of a stream, so that neither has to be unpacked on the way; what belongs beside it goes in headers.
+ * of a stream, so that neither has to be unpacked on the way; what belongs beside it goes in headers. So does the frame of
+ * an upload, whose body is what is uploaded.
  */
 export const mailPath = "/mail/";
 
+/** Of a body that is octets. */
+export const octetsType = "application/octet-stream";
+
 /** The report as JSON. */
 export const reportHeader = "postern-report";
-/** A stream's head: JSON as base64url, since file names are not confined to what a header can hold. */
+/** A stream's head, or an upload's frame: JSON as base64url, since file names are not confined to what a header can hold. */
 export const headHeader = "postern-head";
 /** Present when the body is a `FailureJson`. */
 export const failureHeader = "postern-failure";

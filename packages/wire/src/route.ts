@@ -7,6 +7,7 @@ import {
   type Mail,
   mailOf,
   newAccountId,
+  type Octets,
   type OperationName,
 } from "@postern/protocol";
 import type { FarMail, FarWorker } from "./client.ts";
@@ -31,18 +32,20 @@ export function routeMail(options: RouteOptions): FarMail {
   const ranked = rememberRanks();
   const owners = new Owners();
   const operation = (name: OperationName): AnyOperation => {
-    const ask = (worker: WorkerAddress, input: unknown, call: Call): Promise<unknown> =>
-      (links.to(worker.url)[name] as AnyOperation)(input, call);
-    return async (input, call) => {
+    const ask = (worker: WorkerAddress, input: unknown, call: Call, body?: Octets): Promise<unknown> =>
+      (links.to(worker.url)[name] as AnyOperation)(input, call, body);
+    return async (input, call, body) => {
       const named = name === "createAccount" ? withId(input as Input<"createAccount">) : input;
       const key = routingKey(named);
+      // Octets can be sent once: who has the account is found out before.
+      if (body) await operation("getMessages")({ account: key, ids: [], fields: ["id"] }, call);
       const living = links.keep(options.workers());
       const ranks = ranked(living, key);
       let asked = owners.of(key, living) ?? ranks[0];
       if (!asked) throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
       for (let journey: Journey | null = null; ; ) {
         try {
-          const answer = await ask(asked, named, journey ? { ...call, askedInVain: journey.inVain } : call);
+          const answer = await ask(asked, named, journey ? { ...call, askedInVain: journey.inVain } : call, body);
           if (journey) owners.note(key, asked, ranks[0]);
           return answer;
         } catch (error) {

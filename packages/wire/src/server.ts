@@ -7,6 +7,7 @@ import {
   type ListMessagesOutput,
   type Mail,
   newReport,
+  type Octets,
   type OperationName,
   operationNames,
   operations,
@@ -14,7 +15,16 @@ import {
 } from "@postern/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { callOf, failureHeader, headHeader, mailPath, packHead, reportHeader } from "./frame.ts";
+import {
+  callOf,
+  failureHeader,
+  headHeader,
+  mailPath,
+  octetsType,
+  packHead,
+  reportHeader,
+  unpackHead,
+} from "./frame.ts";
 import { Misdirected, packMisdirected } from "./misdirected.ts";
 import { packPage, pageType } from "./pages.ts";
 
@@ -30,6 +40,7 @@ const callFrame = z.object({
 export function serveMail(app: FastifyInstance, mail: Mail, options: { secret: string }): void {
   app.register(async (scope) => {
     scope.addHook("onRequest", demandSecret(options.secret));
+    scope.addContentTypeParser(octetsType, (_, octets, done) => done(null, octets));
     for (const name of operationNames) serveOperation(scope, mail, name);
   });
 }
@@ -41,9 +52,11 @@ function serveOperation(scope: FastifyInstance, mail: Mail, name: OperationName)
   scope.post(mailPath + name, async (request, reply) => {
     const report = newReport();
     try {
-      const parsed = body.safeParse(request.body);
+      const octets = kind === "upload" ? (request.body as Octets) : undefined;
+      const parsed = body.safeParse(octets ? frameIn(request) : request.body);
       if (!parsed.success) throw new Failure("invalid-request", { detail: z.prettifyError(parsed.error) });
-      const answer = await perform(parsed.data.input, callOf(parsed.data.call, hangUp(reply), report));
+      const call = callOf(parsed.data.call, hangUp(reply), report);
+      const answer = await perform(parsed.data.input, call, octets);
       return senders[kind](reply, answer, report);
     } catch (error) {
       if (error instanceof Misdirected)
@@ -51,6 +64,15 @@ function serveOperation(scope: FastifyInstance, mail: Mail, name: OperationName)
       return sendFailure(request, reply, error, report);
     }
   });
+}
+
+/** Undefined where there is none that can be read. */
+function frameIn({ headers }: FastifyRequest): unknown {
+  try {
+    return unpackHead(String(headers[headHeader]));
+  } catch {
+    return undefined;
+  }
 }
 
 function demandSecret(secret: string): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
@@ -77,6 +99,7 @@ function hangUp(reply: FastifyReply): AbortSignal {
 
 const senders = {
   call: sendOutput,
+  upload: sendOutput,
   page: sendPage,
   stream: sendStream,
 } as const;

@@ -10,6 +10,7 @@ import type { FaceConfig } from "./config.ts";
 import { registerGraphql } from "./graphql/index.ts";
 import { describeAnswer, describeAnswers } from "./http/answers.ts";
 import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/errors.ts";
+import { UPLOAD_DEADLINE_MS } from "./http/calls.ts";
 import { serveHealth } from "./http/health.ts";
 import { traceIdOf } from "./http/trace.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
@@ -35,8 +36,8 @@ export interface Gateway {
 
 const LIMITS = {
   bodyLimit: 2 << 20,
-  /** For a request to arrive whole; slow senders are cut. */
-  requestTimeout: 60_000,
+  /** For a request to arrive whole, large messages among them; what is slower is cut. */
+  requestTimeout: UPLOAD_DEADLINE_MS,
   /** Without any octet, either way. */
   connectionTimeout: 120_000,
   keepAliveTimeout: 72_000,

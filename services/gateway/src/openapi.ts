@@ -108,8 +108,14 @@ function parameters({ params, querystring, fields }: FastifySchema): ZodOpenApiP
   };
 }
 
+/** A body that may be of several media types. */
+interface BodyKinds {
+  content: Record<string, { schema: z.ZodType; example: unknown }>;
+}
+
 function requestBody({ body, example }: FastifySchema): Pick<ZodOpenApiOperationObject, "requestBody"> {
-  if (!(body instanceof z.ZodType)) return {};
+  if (body === undefined) return {};
+  if (!(body instanceof z.ZodType)) return { requestBody: { required: true, content: (body as BodyKinds).content } };
   const content = { "application/json": { schema: body, ...(example !== undefined && { example }) } };
   return { requestBody: { required: true, content } };
 }

@@ -20,6 +20,7 @@ export interface StandaloneConfig {
   ring: KeyRing;
   allowedMailHosts: string[];
   accountsFile: string | undefined;
+  maxMessageSize: number;
 }
 
 /** Makes what is unset and lasting on the first start. Throws `ConfigurationError`. */
@@ -32,5 +33,6 @@ export function readStandaloneConfig(env: Environment): StandaloneConfig {
     ring: readKeyRing(secretKeys(read.SECRET_KEYS, read.DATA_DIR).value),
     allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
     accountsFile: read.ACCOUNTS_FILE,
+    maxMessageSize: read.MAX_MESSAGE_SIZE,
   };
 }

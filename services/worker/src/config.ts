@@ -17,6 +17,12 @@ export const mailVariables = {
     message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
   }),
   ACCOUNTS_FILE: z.string().optional(),
+  MAX_MESSAGE_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1_024)
+    .max(2 ** 31)
+    .default(64 << 20),
 } as const;
 
 const variables = {
@@ -45,6 +51,7 @@ export interface WorkerConfig {
   leaseMs: number;
   allowedMailHosts: string[];
   accountsFile: string | undefined;
+  maxMessageSize: number;
   logLevel: string;
 }
 
@@ -63,6 +70,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     leaseMs: read.LEASE_SECONDS * 1_000,
     allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
     accountsFile: read.ACCOUNTS_FILE,
+    maxMessageSize: read.MAX_MESSAGE_SIZE,
     logLevel: read.LOG_LEVEL,
   };
 }

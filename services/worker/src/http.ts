@@ -16,8 +16,8 @@ export interface WorkerHttpOptions {
   ping: () => Promise<void>;
 }
 
-/** Longer than any call's own deadline: what is late is ended by those who know what it waits for. */
-const REQUEST_TIMEOUT_MS = 120_000;
+/** Longer than any call's own deadline, uploads included: what is late is ended by those who know what it waits for. */
+const REQUEST_TIMEOUT_MS = 11 * 60_000;
 
 /** A worker's face: calls for the cluster, and what an orchestrator asks. */
 export function workerHttp(options: WorkerHttpOptions): FastifyInstance {

@@ -6,11 +6,11 @@ import type { WorkerMetrics } from "./metrics.ts";
 export function observeMail(mail: Mail, log: Logger, metrics: WorkerMetrics): Mail {
   return mailOf((name) => {
     const perform = mail[name] as AnyOperation;
-    return async (input, call) => {
+    return async (input, call, body) => {
       const began = performance.now();
       let failure: string | undefined;
       try {
-        return await perform(input, call);
+        return await perform(input, call, body);
       } catch (error) {
         failure = isFailure(error) ? error.code : "internal";
         throw error;

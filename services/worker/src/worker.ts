@@ -18,6 +18,7 @@ import {
   type LiveOwnership,
   underEpoch,
 } from "./ownership/index.ts";
+import { createSpool } from "./spool/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
 
 export interface WorkerOptions {
@@ -31,6 +32,8 @@ export interface WorkerOptions {
   self: () => WorkerEntry;
   /** How long others wait before they take over what this process owned; null: there are no others. */
   leaseMs: number | null;
+  /** Octets of a message that is stored, at most. */
+  maxMessageSize: number;
 }
 
 /** Mail, as it is served from here. */
@@ -90,6 +93,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     moved: store.places,
     cache: store.cache,
     ownership,
+    spool: createSpool({ most: options.maxMessageSize }),
   });
   return {
     mail: guardMail(observeMail({ ...core, ...operationsOf(accounts) }, log, metrics), ownership),

@@ -16,15 +16,18 @@ declare module "fastify" {
 /** For an answer, or the beginning of a stream. */
 const DEADLINE_MS = 55_000;
 
+/** For requests whose body is large. */
+export const UPLOAD_DEADLINE_MS = 10 * 60_000;
+
 /** The call that a request makes: it ends when the client hangs up. One for each request, however much is asked in it. */
-export function callFor(request: FastifyRequest, reply: FastifyReply): Call {
+export function callFor(request: FastifyRequest, reply: FastifyReply, deadlineMs = DEADLINE_MS): Call {
   if (request.call) return request.call;
   let signal: AbortSignal | null = null;
   request.call = {
     requestId: request.id,
     traceparent: continueTrace(request.headers.traceparent),
     actor: request.identity?.actor ?? "anonymous",
-    deadline: Date.now() + DEADLINE_MS,
+    deadline: Date.now() + deadlineMs,
     // Made when somebody looks: most answers are there before anybody has to.
     get signal() {
       return (signal ??= hangUpSignal(reply.raw));

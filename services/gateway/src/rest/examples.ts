@@ -88,3 +88,15 @@ export const exampleToken = {
   createdAt: "2026-03-02T09:20:00.000Z",
   expiresAt: null,
 };
+
+/** A whole message as it is sent. */
+export const exampleLetter = [
+  "From: Grace <grace@example.com>",
+  "To: Ada <ada@example.org>",
+  "Subject: Lunch on Thursday?",
+  "Date: Mon, 02 Mar 2026 08:59:41 +0000",
+  "Message-ID: <ring-17@example.com>",
+  "",
+  "The new place at the corner has a table for us.",
+  "",
+].join("\r\n");

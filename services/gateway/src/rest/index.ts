@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { admit } from "../http/admit.ts";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
+import { appendRoutes, takeRawMessages } from "./append.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageRoutes } from "./messages.ts";
 import type { RestOptions, ZodTypes } from "./routes.ts";
@@ -21,7 +22,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   await app.register(async (json) => {
     json.addHook("onRequest", demandJsonReader);
     const typed = json.withTypeProvider<ZodTypes>();
-    for (const routes of [tokenRoutes, ticketRoutes, accountRoutes, mailboxRoutes, messageRoutes])
+    takeRawMessages(typed);
+    for (const routes of [tokenRoutes, ticketRoutes, accountRoutes, mailboxRoutes, messageRoutes, appendRoutes])
       routes(typed, options);
   });
 }

@@ -34,17 +34,17 @@ import {
   type Scoped,
 } from "./routes.ts";
 
-const shown = message.meta({
+export const shownMessage = message.meta({
   id: "Message",
   description: "A message. Fields that were not asked for are absent; values that do not exist are null.",
 });
 const page = z.object({
-  items: z.array(shown),
+  items: z.array(shownMessage),
   nextCursor,
   total: z.int().nullable().describe("Of all pages; null where counting would cost more than the page."),
 });
 const inPlace = z.object({ id: z.string(), problem }).describe("Stands for a message that cannot be given.");
-const many = z.object({ items: z.array(z.union([shown, inPlace])) });
+const many = z.object({ items: z.array(z.union([shownMessage, inPlace])) });
 const fields = z.object({ "If-None-Match": ifNoneMatch });
 const listHeader = z.object({ "If-None-Match": ifNoneMatch, "Cache-Control": maxStale });
 const notModified = nothing("Nothing has changed.", listAnswer);
@@ -193,7 +193,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       querystring: z.strictObject({ fields: fieldList }),
       fields,
       response: {
-        200: json("The message.", shown, exampleMessage, messageAnswer),
+        200: json("The message.", shownMessage, exampleMessage, messageAnswer),
         304: nothing("Nothing has changed.", messageAnswer),
       },
       failures: [...ofMail, "message-gone"],

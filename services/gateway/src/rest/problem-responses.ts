@@ -71,6 +71,9 @@ export const ofMail: FailureCode[] = [
   "over-quota",
 ];
 
+/** Where a message is stored. */
+export const ofStoring: FailureCode[] = [...ofMail, "message-gone"];
+
 export interface Failing {
   method: string;
   isJson: boolean;

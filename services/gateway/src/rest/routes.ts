@@ -12,7 +12,7 @@ import type { Store } from "@postern/store";
 import * as z from "zod";
 import { type Access, type Identity, requireAccount, requireScope } from "../access/index.ts";
 import { publicPath } from "../http/addresses.ts";
-import { callFor } from "../http/calls.ts";
+import { callFor, UPLOAD_DEADLINE_MS } from "../http/calls.ts";
 
 declare module "fastify" {
   /** What the OpenAPI document says of a route, beside what is validated. A route without `operationId` is not in it. */
@@ -57,6 +57,12 @@ export function identityOf(request: FastifyRequest): Identity {
 export function enterAccount(request: FastifyRequest, reply: FastifyReply, account: string, ...anyOf: Scope[]): Call {
   requireAccount(identityOf(request), account, ...anyOf);
   return callFor(request, reply);
+}
+
+/** The same for a request whose body is large, and takes its time. */
+export function enterUpload(request: FastifyRequest, reply: FastifyReply, account: string, ...anyOf: Scope[]): Call {
+  requireAccount(identityOf(request), account, ...anyOf);
+  return callFor(request, reply, UPLOAD_DEADLINE_MS);
 }
 
 /** The call for a request about no account in particular. */

@@ -20,5 +20,12 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     uidPlus: has("UIDPLUS") || rev2,
     binary: has("BINARY") || rev2,
     utf8: has("UTF8=ACCEPT"),
+    appendLimit: appendLimitOf(capabilities),
   };
+}
+
+/** `APPENDLIMIT=35651584`; without a number it differs between mailboxes (RFC 7889 section 3). */
+function appendLimitOf(capabilities: ReadonlyMap<string, unknown>): number | null {
+  const limit = capabilities.get("APPENDLIMIT");
+  return typeof limit === "number" && limit > 0 ? limit : null;
 }

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { Failure } from "@postern/protocol";
-import type { Part } from "./encode.ts";
+import { Failure } from "@postern/protocol";
+import type { Part, Streamed } from "./encode.ts";
 import { closedFailure, refusal, timeoutFailure, unreadable } from "./failures.ts";
 import { type DataResponse, parseResponse, ProtocolError, type RawResponse, type StatusResponse } from "./response.ts";
 import { ResponseReader } from "./response-reader.ts";
@@ -9,7 +9,7 @@ import type { CommandReport } from "./session.ts";
 export interface Command {
   /** For reports and failures: `UID FETCH` counts as `FETCH`. */
   name: string;
-  parts: Part[];
+  parts: (Part | Streamed)[];
   /** Every untagged response that arrives while the command runs. */
   onData?: (response: DataResponse) => void;
   onStatus?: (response: StatusResponse) => void;
@@ -41,7 +41,9 @@ interface Running {
   resolve: (response: StatusResponse) => void;
   reject: (error: Error) => void;
   /** What is to be sent when the server says "go on". The server cannot act before it has everything. */
-  rest: Part[];
+  rest: (Part | Streamed)[];
+  /** Gives it its whole time anew. */
+  extend: () => void;
 }
 
 /**
@@ -106,6 +108,7 @@ export class Connection {
     const timeoutMs = command.timeoutMs ?? this.options.commandTimeoutMs;
     return new Promise<StatusResponse>((resolve, reject) => {
       const deadline = setTimeout(() => this.end(timeoutFailure(command.name, timeoutMs)), timeoutMs);
+      const extend = (): void => void deadline.refresh();
       const settle = <T>(then: (value: T) => void) => {
         return (value: T): void => {
           clearTimeout(deadline);
@@ -115,13 +118,13 @@ export class Connection {
       };
       this.tags += 1;
       const tag = `P${this.tags}`;
-      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [] };
+      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [], extend };
       this.send([`${tag} `, ...command.parts, "\r\n"]);
     });
   }
 
   /** Writes up to the next literal that needs the server's leave. */
-  private send(parts: Part[]): void {
+  private send(parts: (Part | Streamed)[]): void {
     if (parts.every((part) => typeof part === "string")) return void this.socket.write(parts.join(""), "latin1");
     const octets: Buffer[] = [];
     for (const [index, part] of parts.entries()) {
@@ -129,10 +132,11 @@ export class Connection {
         octets.push(Buffer.from(part, "latin1"));
         continue;
       }
-      const waits = this.mustWait(part.literal.length);
-      octets.push(Buffer.from(`{${part.literal.length}${waits ? "" : "+"}}\r\n`));
+      const size = "size" in part ? part.size : part.literal.length;
+      const waits = "size" in part || this.mustWait(size);
+      octets.push(Buffer.from(`{${size}${waits ? "" : "+"}}\r\n`));
       if (waits) {
-        if (this.running) this.running.rest = [{ literal: part.literal }, ...parts.slice(index + 1)];
+        if (this.running) this.running.rest = [part, ...parts.slice(index + 1)];
         break;
       }
       octets.push(part.literal);
@@ -148,9 +152,47 @@ export class Connection {
   private goOn(): void {
     const [first, ...rest] = this.running?.rest ?? [];
     if (!this.running || first === undefined || typeof first === "string") return;
+    if ("size" in first) {
+      void this.pour(first, rest, this.running);
+      return;
+    }
     this.running.rest = [];
     this.socket.write(first.literal);
     this.send(rest);
+  }
+
+  /**
+   * A literal as fast as the server takes it. What cannot be completed ends the connection: the server would take the next
+   * command for the rest of it.
+   */
+  private async pour({ octets, size }: Streamed, rest: Running["rest"], running: Running): Promise<void> {
+    let left = size;
+    try {
+      for await (const chunk of octets) {
+        left -= chunk.length;
+        // Refused on the way, or cut.
+        if (this.running !== running || left < 0) break;
+        running.extend();
+        if (!this.socket.write(chunk)) await this.drained();
+      }
+    } catch (error) {
+      this.end(closedFailure(running.command.name, this.bye, error));
+    }
+    if (left !== 0) return this.end(new Failure("internal", { detail: "A literal could not be sent whole." }));
+    if (this.running !== running) return;
+    running.extend();
+    running.rest = [];
+    this.send(rest);
+  }
+
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.socket.off("drain", done).off("close", done);
+        resolve();
+      };
+      this.socket.on("drain", done).on("close", done);
+    });
   }
 
   private read(chunk: Buffer): void {

@@ -3,6 +3,13 @@ import iconv from "iconv-lite";
 /** A command's argument: text that stands as it is, or octets that go as a literal. */
 export type Part = string | { literal: Buffer };
 
+/** A literal that is read as it goes. */
+export interface Streamed {
+  /** As many octets as there will be, neither more nor fewer. */
+  size: number;
+  octets: AsyncIterable<Uint8Array>;
+}
+
 /** Any text as a string the server must take: quoted where that can hold it, else a UTF-8 literal (RFC 9051 section 4.3). */
 export function string(text: string): Part {
   if (/^[\x20-\x7e]{0,500}$/.test(text)) return `"${text.replace(/["\\]/g, "\\$&")}"`;

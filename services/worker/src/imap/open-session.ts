@@ -1,4 +1,5 @@
 import { copy, move } from "./commands/copy.ts";
+import { append } from "./commands/append.ts";
 import { examine } from "./commands/examine.ts";
 import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
@@ -16,6 +17,8 @@ import type { DataResponse } from "./response.ts";
 import type {
   Abilities,
   Copied,
+  Appended,
+  AppendItems,
   FetchedMessage,
   FetchItems,
   FetchRange,
@@ -156,6 +159,10 @@ export class Session implements OpenSession {
 
   async noop(): Promise<void> {
     await this.wire.run({ name: "NOOP", parts: ["NOOP"] });
+  }
+
+  append(path: string, items: AppendItems): Promise<Appended | null> {
+    return append(this.wire, this.abilities, this.names, path, items);
   }
 
   async logout(): Promise<void> {

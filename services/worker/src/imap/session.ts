@@ -58,6 +58,8 @@ export interface ImapSession {
   expunge(uids: readonly number[]): Promise<void>;
   /** EXPUNGE of all that is marked `\Deleted`, by whomever. */
   expungeAll(): Promise<void>;
+  /** Null: there is no such mailbox. `payload-too-large` where the server's limit is known. */
+  append(path: string, items: AppendItems): Promise<Appended | null>;
 }
 
 export type FlagChange = { add: readonly string[] } | { remove: readonly string[] } | { set: readonly string[] };
@@ -77,6 +79,19 @@ export interface Copied {
   uids: Map<number, number>;
 }
 
+/** A message on its way in. */
+export interface AppendItems {
+  flags: readonly string[];
+  /** Null: now. */
+  internalDate: Date | null;
+  size: number;
+  /** From the first octet to the last; called once for each name that is tried. */
+  octets: () => AsyncIterable<Uint8Array>;
+}
+
+/** Where it is now; nulls without UIDPLUS (RFC 4315). */
+export type Appended = { uidValidity: number; uid: number } | { uidValidity: null; uid: null };
+
 export interface Abilities {
   condstore: boolean;
   esearch: boolean;
@@ -95,6 +110,8 @@ export interface Abilities {
   uidPlus: boolean;
   binary: boolean;
   utf8: boolean;
+  /** Octets that a message may have at most (RFC 7889); null where it is not told for all mailboxes alike. */
+  appendLimit: number | null;
 }
 
 export interface ListedMailbox {

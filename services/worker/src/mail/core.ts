@@ -1,5 +1,6 @@
 import type { Mail, MessageResult } from "@postern/protocol";
 import type { Cache, MailboxStore, PlaceStore } from "@postern/store";
+import { appendMessage } from "./append/append-message.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { getMailbox } from "./get-mailbox.ts";
@@ -12,8 +13,8 @@ import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import { createPlaces, type Places } from "./places/places.ts";
-import type { AccountDirectory, Ownership, Sessions } from "./ports.ts";
 import { FactStore } from "./rows/fact-store.ts";
+import type { AccountDirectory, Ownership, Sessions, Spool } from "./ports.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -25,6 +26,7 @@ export interface CoreDeps {
   moved: PlaceStore;
   cache: Cache;
   ownership: Ownership;
+  spool: Spool;
 }
 
 /** What every operation of the core works with. */
@@ -42,7 +44,14 @@ export interface Core extends CoreDeps {
 
 export type MailCore = Pick<
   Mail,
-  "listMailboxes" | "getMailbox" | "getQuota" | "listMessages" | "getMessages" | "readRaw" | "readPart"
+  | "listMailboxes"
+  | "getMailbox"
+  | "getQuota"
+  | "listMessages"
+  | "getMessages"
+  | "appendMessage"
+  | "readRaw"
+  | "readPart"
 >;
 
 const READ_OCTETS = 16 << 20;
@@ -72,6 +81,7 @@ export function createMailCore(deps: CoreDeps): MailCore {
     getQuota: (input, call) => getQuota(core, input, call),
     listMessages: (input, call) => listMessages(core, input, call),
     getMessages: (input, call) => getMessages(core, input, call),
+    appendMessage: (input, call, body) => appendMessage(core, input, call, body),
     readRaw: (input, call) => readRaw(core, input, call),
     readPart: (input, call) => readPart(core, input, call),
   };

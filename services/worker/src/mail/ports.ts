@@ -37,6 +37,20 @@ export interface Ownership {
   epochOf(account: string): number;
 }
 
+/** Holds octets that are on their way in. */
+export interface Spool {
+  /** All of a source. Throws `payload-too-large`, `unavailable` (outcome `none`), and what the source throws. */
+  take(source: AsyncIterable<Uint8Array>): Promise<Spooled>;
+}
+
+export interface Spooled {
+  size: number;
+  /** From the first octet, as often as it is asked for. */
+  octets(): AsyncIterable<Uint8Array>;
+  /** Must be called once it is not needed any more. */
+  release(): Promise<void>;
+}
+
 /** An account as the core needs it. Throws `not-found`. */
 export interface AccountDirectory {
   keyOf(account: string): Promise<number>;

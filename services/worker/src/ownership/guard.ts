@@ -24,13 +24,13 @@ export function guardMail(mail: Mail, ownership: LiveOwnership): Mail {
     if (anybodys.has(name)) return perform;
     const { kind } = operations[name];
     const isChanging = changing.has(name);
-    return async (input, call) => {
+    return async (input, call, body) => {
       const { account } = input as { account?: unknown };
-      if (typeof account !== "string") return perform(input, call);
+      if (typeof account !== "string") return perform(input, call, body);
       const owned = await enter(ownership, account, call);
       let isStreaming = false;
       try {
-        const answer = await perform(input, call);
+        const answer = await perform(input, call, body);
         if (!isChanging && !ownership.isOwned(account, owned)) throw new Misdirected(null);
         // Its lease went with it.
         if (name === "deleteAccount") ownership.lost(account);

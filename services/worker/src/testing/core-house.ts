@@ -5,6 +5,7 @@ import { connectSession, type FetchItems, type ImapSession } from "../imap/index
 import { createMailCore, type MailCore } from "../mail/core.ts";
 import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
+import { createSpool } from "../spool/index.ts";
 import { RawClient } from "./raw-client.ts";
 
 /** The core over some server, through real sessions and an embedded store: what a worker has, less accounts. */
@@ -52,6 +53,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       mailboxes: store.mailboxes,
       moved: store.places,
       cache: store.cache,
+      spool: createSpool({ most: 64 << 20 }),
       ownership: { assertHeld: () => undefined, epochOf: () => 1 },
     });
   const stop = async (): Promise<void> => {

@@ -1,0 +1,99 @@
+import { type Call, Failure, isFailure } from "@postern/protocol";
+import type { MailboxRecord, MessagePlace } from "@postern/store";
+import type { Appended } from "../../imap/session.ts";
+import { afterwards } from "../afterwards.ts";
+import type { Core } from "../core.ts";
+import type { AccountRef } from "../mailboxes/registry.ts";
+import { noSuchMailbox, openMailbox, prove } from "../open-mailbox.ts";
+import type { Spooled } from "../ports.ts";
+import { findStored } from "./find-stored.ts";
+
+export interface NewMessage {
+  /** The mailbox's key. */
+  mailbox: number;
+  flags: readonly string[];
+  /** Null: now. */
+  receivedAt: Date | null;
+  spooled: Spooled;
+}
+
+/** A mailbox as it was before a message was stored in it: what is found in it later at or above `uidNext` is new. */
+export interface Before {
+  record: MailboxRecord;
+  uidValidity: number;
+  uidNext: number;
+}
+
+/** Above this, others who wait in front of a screen go first. */
+const LARGE = 1 << 20;
+
+/**
+ * Stores a message and tells where it is. Where the connection was lost it is looked for: what is found was stored; what is
+ * not may yet appear, and the failure says `unknown`.
+ */
+export async function storeMessage(
+  core: Core,
+  account: AccountRef,
+  message: NewMessage,
+  call: Call,
+): Promise<MessagePlace> {
+  const before = await stateBefore(core, account, message.mailbox, call);
+  let appended: Appended;
+  try {
+    appended = await append(core, account, before.record, message, call);
+  } catch (error) {
+    if (!isFailure(error) || error.outcome !== "unknown") throw error;
+    const found = await findStored(core, account, before, message, afterwards(call)).catch(() => null);
+    if (found) return found;
+    throw error;
+  }
+  if (appended.uid !== null) return placeOf(core, account, before, appended, call);
+  const found = await findStored(core, account, before, message, afterwards(call));
+  if (found) return found;
+  throw new Failure("message-gone", { detail: "The message was stored, and is not there any more.", outcome: "done" });
+}
+
+async function stateBefore(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Before> {
+  const proved = await prove(core, account, mailbox, call);
+  if (proved && proved.proof.uidNext !== null) {
+    const { record, proof } = proved;
+    return { record, uidValidity: proof.uidValidity, uidNext: proof.uidNext ?? 1 };
+  }
+  return openMailbox(core, { account, mailbox, lane: "interactive", call }, async ({ record, state }) => ({
+    record,
+    uidValidity: state.uidValidity,
+    uidNext: state.uidNext,
+  }));
+}
+
+async function append(
+  core: Core,
+  account: AccountRef,
+  { path }: MailboxRecord,
+  { flags, receivedAt, spooled }: NewMessage,
+  call: Call,
+): Promise<Appended> {
+  const lane = spooled.size > LARGE ? "bulk" : "interactive";
+  const appended = await core.sessions.use({ account: account.id, lane, call }, (session) => {
+    core.ownership.assertHeld(account.id);
+    const { size, octets } = spooled;
+    return session.append(path, { flags, internalDate: receivedAt, size, octets });
+  });
+  if (appended === null) throw noSuchMailbox();
+  return appended;
+}
+
+/** Under another UIDVALIDITY the mailbox was made anew in between: the message is in the one that is there now. */
+async function placeOf(
+  core: Core,
+  account: AccountRef,
+  { record, uidValidity }: Before,
+  appended: Extract<Appended, { uid: number }>,
+  call: Call,
+): Promise<MessagePlace> {
+  if (appended.uidValidity === uidValidity) return { mailbox: record.key, uidValidity, uid: appended.uid };
+  const { records } = await core.listings.current(account, "all", afterwards(call));
+  const now = records.get(record.path);
+  if (!now) throw new Failure("not-found", { detail: "The mailbox was deleted meanwhile.", outcome: "done" });
+  return { mailbox: now.key, uidValidity: appended.uidValidity, uid: appended.uid };
+}
