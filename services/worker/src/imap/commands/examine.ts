@@ -1,4 +1,5 @@
-import { Failure } from "@postern/protocol";
+import { setTimeout } from "node:timers/promises";
+import { Failure, isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
 import type { MailboxNames } from "../names.ts";
@@ -33,7 +34,7 @@ export async function open(
   path: string,
 ): Promise<Opened | null> {
   const asOf = Date.now();
-  const found = await names.use(path, (name) => select(command, connection, abilities, name));
+  const found = await names.use(path, (name) => untilNoticed(() => select(command, connection, abilities, name)));
   if (!found) return null;
   const { messages, codes, end } = found;
   const uidValidity = numberOf(codes.get("UIDVALIDITY"));
@@ -50,6 +51,25 @@ export async function open(
   const flags = codes.get("PERMANENTFLAGS");
   const permanentFlags = Array.isArray(flags) ? flags.flatMap((flag) => octetsOf(flag) ?? []) : null;
   return { state, access: end?.code ?? null, permanentFlags };
+}
+
+/** Pauses before the next tries. */
+const NOTICING_MS = [0, 10, 40, 100];
+
+/**
+ * Dovecot refuses to open what was deleted and made anew until the process behind the connection has noticed, which its
+ * refusal is the beginning of.
+ */
+async function untilNoticed<T>(select: () => Promise<T>): Promise<T> {
+  for (const pause of NOTICING_MS) {
+    try {
+      return await select();
+    } catch (error) {
+      if (!isFailure(error, "upstream-refused") || !/deleted under us/i.test(error.upstream?.text ?? "")) throw error;
+      await setTimeout(pause);
+    }
+  }
+  return select();
 }
 
 interface Selected {
