@@ -2,6 +2,7 @@ export * from "./access.ts";
 export * from "./account.ts";
 export * from "./append.ts";
 export * from "./call.ts";
+export * from "./changes.ts";
 export * from "./events.ts";
 export * from "./failures.ts";
 export * from "./filter.ts";

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { account, accountId, accountInput, accountPatch } from "./account.ts";
 import { appendMessageInput, appendMessageOutput } from "./append.ts";
 import type { Call } from "./call.ts";
+import { changeOperations } from "./changes.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxRef, quota } from "./mailbox.ts";
@@ -105,14 +106,20 @@ export const operations = {
   appendMessage: upload(appendMessageInput, appendMessageOutput),
   readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
+
+  ...changeOperations,
 } as const;
 
 /** Those that change something: whether one was carried out must be known before it is tried again. */
-export const changing: ReadonlySet<OperationName> = new Set([
+export const changing: ReadonlySet<OperationName> = new Set<OperationName>([
   "createAccount",
   "updateAccount",
   "deleteAccount",
   "appendMessage",
+  "changeFlags",
+  "moveMessages",
+  "copyMessages",
+  "deleteMessages",
 ]);
 
 export type Operations = typeof operations;

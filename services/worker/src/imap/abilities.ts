@@ -14,6 +14,7 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     listExtended: has("LIST-EXTENDED") || rev2,
     listStatus: has("LIST-STATUS") || rev2,
     specialUse: has("SPECIAL-USE") || rev2,
+    createSpecialUse: has("CREATE-SPECIAL-USE"),
     objectId: has("OBJECTID"),
     quota: has("QUOTA"),
     move: has("MOVE") || rev2,

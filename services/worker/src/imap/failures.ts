@@ -29,6 +29,7 @@ const byCodeOfChange: Record<string, FailureCode> = {
 /** Servers without response codes say it in words; only these are sure enough. */
 const tooMany = /too many|maximum number of connections|connection limit|simultaneous/i;
 const unavailable = /temporar|try again|unavailable|internal error|server (is )?busy|timeout/i;
+const exists = /already exists|mailbox exists/i;
 const overQuota = /over ?quota|quota exceeded|mailbox (is )?full/i;
 
 export function upstreamOf(response: StatusResponse): Upstream {
@@ -40,11 +41,16 @@ export function upstreamOf(response: StatusResponse): Upstream {
 /** A NO or BAD to a command after the login. */
 export function refusal(command: string, response: StatusResponse, changes = false): Failure {
   const upstream = upstreamOf(response);
-  const ofChange = changes && upstream.code !== null ? byCodeOfChange[upstream.code] : undefined;
+  const ofChange = changes ? byChange(upstream) : undefined;
   const code = ofChange ?? known(upstream) ?? "upstream-refused";
   // A login can hardly be refused any more; whoever says so means that the user may not do this.
   const kept = code === "login-refused" ? "upstream-refused" : code;
   return new Failure(kept, { detail: `The mail server refused ${command}: ${upstream.text}`, upstream });
+}
+
+function byChange({ code, text }: Upstream): FailureCode | undefined {
+  if (code !== null) return byCodeOfChange[code];
+  return exists.test(text) ? "mailbox-exists" : undefined;
 }
 
 function known(upstream: Upstream): FailureCode | undefined {

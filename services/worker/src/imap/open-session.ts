@@ -1,5 +1,6 @@
 import { copy, move } from "./commands/copy.ts";
 import { append } from "./commands/append.ts";
+import { create } from "./commands/create.ts";
 import { examine } from "./commands/examine.ts";
 import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
@@ -11,6 +12,7 @@ import { select } from "./commands/select.ts";
 import { sort } from "./commands/sort.ts";
 import { status } from "./commands/status.ts";
 import { store } from "./commands/store.ts";
+import { subscribe } from "./commands/subscribe.ts";
 import type { Connection } from "./connection.ts";
 import { MailboxNames } from "./names.ts";
 import type { DataResponse } from "./response.ts";
@@ -163,6 +165,18 @@ export class Session implements OpenSession {
 
   append(path: string, items: AppendItems): Promise<Appended | null> {
     return append(this.wire, this.abilities, this.names, path, items);
+  }
+
+  create(path: string, role?: string): Promise<void> {
+    return create(this.wire, this.abilities, path, role);
+  }
+
+  subscribe(path: string): Promise<void> {
+    return subscribe(this.wire, this.names, path, "SUBSCRIBE");
+  }
+
+  unsubscribe(path: string): Promise<void> {
+    return subscribe(this.wire, this.names, path, "UNSUBSCRIBE");
   }
 
   async logout(): Promise<void> {

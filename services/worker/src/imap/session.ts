@@ -60,6 +60,10 @@ export interface ImapSession {
   expungeAll(): Promise<void>;
   /** Null: there is no such mailbox. `payload-too-large` where the server's limit is known. */
   append(path: string, items: AppendItems): Promise<Appended | null>;
+  /** CREATE. `role` marks it where the server takes such marks. Throws `mailbox-exists`. */
+  create(path: string, role?: string): Promise<void>;
+  subscribe(path: string): Promise<void>;
+  unsubscribe(path: string): Promise<void>;
 }
 
 export type FlagChange = { add: readonly string[] } | { remove: readonly string[] } | { set: readonly string[] };
@@ -104,6 +108,7 @@ export interface Abilities {
   listExtended: boolean;
   listStatus: boolean;
   specialUse: boolean;
+  createSpecialUse: boolean;
   objectId: boolean;
   quota: boolean;
   move: boolean;

@@ -3,6 +3,9 @@ import type { Cache, MailboxStore, PlaceStore } from "@postern/store";
 import { appendMessage } from "./append/append-message.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
+import { changeFlags } from "./change-flags.ts";
+import { copyMessages } from "./copy-messages.ts";
+import { deleteMessages } from "./delete-messages.ts";
 import { getMailbox } from "./get-mailbox.ts";
 import { getMessages } from "./get-messages.ts";
 import { getQuota } from "./get-quota.ts";
@@ -15,6 +18,7 @@ import { SharedWork } from "../mirror/shared-work.ts";
 import { createPlaces, type Places } from "./places/places.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import type { AccountDirectory, Ownership, Sessions, Spool } from "./ports.ts";
+import { moveMessages } from "./move-messages.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -52,6 +56,10 @@ export type MailCore = Pick<
   | "appendMessage"
   | "readRaw"
   | "readPart"
+  | "changeFlags"
+  | "moveMessages"
+  | "copyMessages"
+  | "deleteMessages"
 >;
 
 const READ_OCTETS = 16 << 20;
@@ -84,5 +92,9 @@ export function createMailCore(deps: CoreDeps): MailCore {
     appendMessage: (input, call, body) => appendMessage(core, input, call, body),
     readRaw: (input, call) => readRaw(core, input, call),
     readPart: (input, call) => readPart(core, input, call),
+    changeFlags: (input, call) => changeFlags(core, input, call),
+    moveMessages: (input, call) => moveMessages(core, input, call),
+    copyMessages: (input, call) => copyMessages(core, input, call),
+    deleteMessages: (input, call) => deleteMessages(core, input, call),
   };
 }

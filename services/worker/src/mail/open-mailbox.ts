@@ -1,6 +1,6 @@
 import { type Call, Failure, isFailure, noteProof, packMessageId } from "@postern/protocol";
 import type { MailboxEpoch, MailboxRecord } from "@postern/store";
-import type { ImapSession, MailboxStatus, SelectedMailbox } from "../imap/session.ts";
+import type { ImapSession, MailboxStatus, SelectedMailbox, WritableMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 
@@ -10,7 +10,7 @@ export interface OpenMailbox {
   session: ImapSession;
   /** UIDVALIDITY in it is the selected one's. */
   record: MailboxRecord;
-  state: SelectedMailbox;
+  state: SelectedMailbox | WritableMailbox;
   /** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
   idsOf(uids: readonly number[]): Promise<Map<number, string>>;
 }
@@ -23,6 +23,8 @@ export interface OpenRequest {
   call: Call;
   /** Its state as proved after the request arrived: then a connection that holds it need not open it anew. */
   proved?: Proved | null;
+  /** To change what is in it: by SELECT. */
+  write?: boolean;
 }
 
 export interface Proved {
@@ -38,21 +40,21 @@ export async function prove(core: Core, account: AccountRef, mailbox: number, ca
 }
 
 /**
- * The one door to a mailbox for reading. `work` must not keep the session and may run a second time on another one.
+ * The one door to what is in a mailbox. `work` must not keep the session and may run a second time on another one.
  * Throws `not-found` when there is no such mailbox any more; a mailbox renamed elsewhere is found where it is now.
  *
- * Without a proof every opening sends EXAMINE, even of the mailbox that is selected already: a connection does not notice
+ * Without a proof every opening sends EXAMINE or SELECT, even of the mailbox that is selected already: a connection does not notice
  * that its mailbox was deleted and made anew.
  */
 export async function openMailbox<T>(
   core: Core,
-  { account, mailbox, lane, call, proved }: OpenRequest,
+  { account, mailbox, lane, call, proved, write }: OpenRequest,
   work: (open: OpenMailbox) => Promise<T>,
 ): Promise<T> {
   const record = await liveRecord(core, account, mailbox);
   return core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
     const { record: found, state } =
-      (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session));
+      (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session, write ?? false));
     noteProof(call.report, state.asOf);
     const idsOf: OpenMailbox["idsOf"] = (uids) => makeIds(core, account, { mailbox, ...state }, uids, call);
     return work({ account, session, record: found, state, idsOf });
@@ -89,17 +91,25 @@ async function liveRecord(core: Core, account: AccountRef, key: number): Promise
   return record;
 }
 
-type Selected = { record: MailboxRecord; state: SelectedMailbox };
+type Selected = Pick<OpenMailbox, "record" | "state">;
 
-async function select(core: Core, account: AccountRef, key: number, session: ImapSession): Promise<Selected> {
+async function select(
+  core: Core,
+  account: AccountRef,
+  key: number,
+  session: ImapSession,
+  write: boolean,
+): Promise<Selected> {
+  const open = (path: string): Promise<SelectedMailbox | WritableMailbox | null> =>
+    write ? session.select(path) : session.examine(path);
   const record = await liveRecord(core, account, key);
-  const state = await session.examine(record.path).catch(nullWhereRefused);
+  const state = await open(record.path).catch(nullWhereRefused);
   if (state && isKnown(record, state)) return { record, state };
   if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
   // Renamed, made anew, reset or gone: only the list of all tells which.
   await core.registry.learn(account, await session.list({ counters: true }));
   const now = await liveRecord(core, account, key);
-  const stateNow = await session.examine(now.path);
+  const stateNow = await open(now.path);
   if (!stateNow) throw noSuchMailbox();
   return { record: await core.registry.see(account, key, stateNow), state: stateNow };
 }
