@@ -58,3 +58,8 @@ async function startBoth(settings: Record<string, string>): Promise<[workers: Se
 function start(name: "standalone" | "gateway" | "worker", env: Record<string, string>): Promise<Service> {
   return startService(fileURLToPath(new URL(`../../services/${name}/src/main.ts`, import.meta.url)), env);
 }
+
+/** One more worker of a house whose settings are these. */
+export function startWorker(env: Record<string, string>): Promise<Service> {
+  return start("worker", { ...common, ...env });
+}

@@ -5,7 +5,7 @@ import { Misdirected, type WorkerAddress } from "./misdirected.ts";
 
 /** Far more than any account changes hands under one call; then its caller is to decide. */
 const MOST_HOPS = 24;
-/** When everybody says that it is not them, the account is on its way from one to the other. */
+/** When everybody says that it is not them, or is away, the account is on its way from one to another. */
 const PAUSE_MS = 200;
 /** Longest time in which that is waited for. */
 const PATIENCE_MS = 10_000;
@@ -16,13 +16,16 @@ export class Journey {
   private readonly unreachable = new Set<string>();
   /** Ids of those that said that they do not act for the account just now. */
   private readonly notNow = new Set<string>();
+  /** All of these, ever. */
+  private readonly asked = new Set<string>();
   private hops = 0;
   private readonly began = performance.now();
   private readonly name: OperationName;
-  private readonly ranked: readonly WorkerAddress[];
+  /** Those who live, as far as is known now, in the account's own order. */
+  private readonly ranked: () => readonly WorkerAddress[];
   private readonly deadline: number;
 
-  constructor(name: OperationName, ranked: readonly WorkerAddress[], deadline: number) {
+  constructor(name: OperationName, ranked: () => readonly WorkerAddress[], deadline: number) {
     this.name = name;
     this.ranked = ranked;
     this.deadline = deadline;
@@ -30,7 +33,7 @@ export class Journey {
 
   /** Those that were asked in vain: whoever is asked now need not send the call back to them. */
   get inVain(): string[] {
-    return [...this.unreachable, ...this.notNow];
+    return [...this.asked];
   }
 
   /** Who is to be asked after `asked` has failed so. Throws the failure where nobody is, or nobody may be. */
@@ -47,25 +50,34 @@ export class Journey {
     // one that changes nothing; whether one that changes something was carried out nobody knows.
     const mayGoOn = error instanceof NotReached || (error instanceof Lost && !changing.has(this.name));
     if (!mayGoOn) return null;
+    this.asked.add(asked.id);
     this.unreachable.add(asked.id);
     return this.next() ?? this.again();
   }
 
   private redirected(asked: WorkerAddress, owner: WorkerAddress | null): WorkerAddress | Promise<WorkerAddress | null> {
     if (owner && owner.id !== asked.id && !this.unreachable.has(owner.id) && !this.notNow.has(owner.id)) return owner;
-    if (owner === null) this.notNow.add(asked.id);
+    if (owner === null) {
+      this.asked.add(asked.id);
+      this.notNow.add(asked.id);
+    }
     return this.next() ?? this.again();
   }
 
   private next(): WorkerAddress | null {
-    return this.ranked.find(({ id }) => !this.unreachable.has(id) && !this.notNow.has(id)) ?? null;
+    return this.ranked().find(({ id }) => !this.unreachable.has(id) && !this.notNow.has(id)) ?? null;
   }
 
+  /** Somebody may be ready in a moment: one that takes over, or a new one. */
   private async again(): Promise<WorkerAddress | null> {
-    if (this.notNow.size === 0 || performance.now() - this.began > PATIENCE_MS) return null;
-    await delay(PAUSE_MS);
-    this.notNow.clear();
-    return this.next();
+    while (performance.now() - this.began < PATIENCE_MS && this.ranked().length > 0) {
+      await delay(PAUSE_MS);
+      this.notNow.clear();
+      this.unreachable.clear();
+      const next = this.next();
+      if (next) return next;
+    }
+    return null;
   }
 }
 

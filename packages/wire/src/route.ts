@@ -40,17 +40,16 @@ export function routeMail(options: RouteOptions): FarMail {
       // Octets can be sent once: who has the account is found out before.
       if (body) await operation("getMessages")({ account: key, ids: [], fields: ["id"] }, call);
       const living = links.keep(options.workers());
-      const ranks = ranked(living, key);
-      let asked = owners.of(key, living) ?? ranks[0];
+      let asked = owners.of(key, living) ?? ranked(living, key)[0];
       if (!asked) throw new Failure("unavailable", { detail: "No worker is ready.", retryAfter: 1 });
       for (let journey: Journey | null = null; ; ) {
         try {
           const answer = await ask(asked, named, journey ? { ...call, askedInVain: journey.inVain } : call, body);
-          if (journey) owners.note(key, asked, ranks[0]);
+          if (journey) owners.note(key, asked, ranked(links.keep(options.workers()), key)[0]);
           return answer;
         } catch (error) {
           if (call.signal.aborted) throw error;
-          journey ??= new Journey(name, ranks, call.deadline);
+          journey ??= new Journey(name, () => ranked(links.keep(options.workers()), key), call.deadline);
           asked = await journey.after(asked, error);
           owners.forget(key);
         }

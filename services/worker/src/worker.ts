@@ -97,7 +97,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   });
   return {
     mail: guardMail(observeMail({ ...core, ...operationsOf(accounts) }, log, metrics), ownership),
-    handOver: ownership.handOver,
+    handOver: () => ownership.handOver(),
     stop: async () => {
       declared.close();
       await sessions.drain();
