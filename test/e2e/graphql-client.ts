@@ -2,6 +2,17 @@ import assert from "node:assert/strict";
 import type { DovecotServer } from "../servers/index.ts";
 import { type Ask, type Asking } from "./client.ts";
 
+/** How an answer came about. */
+export interface Explanation {
+  roundTrips: number;
+  commands: { command: string; ms: number; octets: number; ok: boolean; shared: boolean }[];
+  octets: number;
+  imapMs: number;
+  waitMs: number;
+  cache: { hits: number; misses: number };
+  remarks: string[];
+}
+
 export interface GraphqlError {
   message: string;
   path?: (string | number)[];
@@ -16,7 +27,7 @@ export interface GraphqlError {
 export interface GraphqlAnswer<T> {
   data: T;
   errors?: GraphqlError[];
-  extensions?: { asOf: string };
+  extensions?: { asOf?: string; imap?: Explanation };
 }
 
 /** Asks a query and takes the answer as it is. */

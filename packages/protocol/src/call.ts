@@ -1,3 +1,5 @@
+import { addExplained, type Explained, newExplained } from "./explain.ts";
+
 /**
  * What goes with every call beside its input: who asks, how long they wait, and the report that is filled in on the way.
  */
@@ -32,10 +34,22 @@ export interface Report {
   bytes: number;
   cacheHits: number;
   cacheMisses: number;
+  /** Null unless the caller asked how the answer came about. */
+  explained: Explained | null;
 }
 
-export function newReport(): Report {
-  return { asOf: null, stale: false, commands: 0, imapMs: 0, waitMs: 0, bytes: 0, cacheHits: 0, cacheMisses: 0 };
+export function newReport(explain = false): Report {
+  return {
+    asOf: null,
+    stale: false,
+    commands: 0,
+    imapMs: 0,
+    waitMs: 0,
+    bytes: 0,
+    cacheHits: 0,
+    cacheMisses: 0,
+    explained: explain ? newExplained() : null,
+  };
 }
 
 /** Takes a far part of the work into the account: sums add up, the oldest proof counts. */
@@ -48,6 +62,7 @@ export function addReport(into: Report, part: Report): void {
   into.bytes += part.bytes;
   into.cacheHits += part.cacheHits;
   into.cacheMisses += part.cacheMisses;
+  addExplained(into.explained, part.explained, false);
 }
 
 /** The answer is as old as its oldest part. */

@@ -4,6 +4,7 @@ export * from "./append.ts";
 export * from "./call.ts";
 export * from "./changes.ts";
 export * from "./events.ts";
+export * from "./explain.ts";
 export * from "./failures.ts";
 export * from "./filter.ts";
 export * from "./ids.ts";

@@ -1,4 +1,4 @@
-import type { Call, Report } from "@postern/protocol";
+import { type Call, newExplained, type Report } from "@postern/protocol";
 
 /**
  * How a call crosses: `POST /mail/{operation}` with `{input, call}`. The answer's body is the output itself, or the octets
@@ -24,6 +24,8 @@ export interface CallFrame {
   /** Milliseconds left: clocks differ between machines, durations do not. */
   budgetMs: number;
   askedInVain?: readonly string[] | undefined;
+  /** The report is to tell how the answer came about. */
+  explain?: boolean | undefined;
 }
 
 export function frameOf(call: Call): CallFrame {
@@ -33,11 +35,13 @@ export function frameOf(call: Call): CallFrame {
     actor: call.actor,
     budgetMs: Math.max(0, call.deadline - Date.now()),
     ...(call.askedInVain && { askedInVain: call.askedInVain }),
+    ...(call.report.explained && { explain: true }),
   };
 }
 
 export function callOf(frame: CallFrame, signal: AbortSignal, report: Report): Call {
-  const { budgetMs, ...rest } = frame;
+  const { budgetMs, explain = false, ...rest } = frame;
+  if (explain) report.explained = newExplained();
   return { ...rest, deadline: Date.now() + budgetMs, signal, report };
 }
 

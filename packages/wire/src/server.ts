@@ -34,6 +34,7 @@ const callFrame = z.object({
   actor: z.string().max(200),
   budgetMs: z.number().min(0).max(86_400_000),
   askedInVain: z.array(z.string().max(200)).max(1_000).optional(),
+  explain: z.boolean().optional(),
 });
 
 /** Offers a `Mail` to those who know the cluster's secret: one route for each operation of the table. */

@@ -10,6 +10,7 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiObject,
 } from "zod-openapi";
+import { explainParameter, explanation, isExplained } from "./http/explain.ts";
 import { publicPath } from "./http/addresses.ts";
 import { type Failing, problemResponses } from "./rest/problem-responses.ts";
 
@@ -30,10 +31,29 @@ export function describeApi(app: FastifyInstance, publicUrl: string | undefined)
     const path = url.replace(/:(\w+)/g, "{$1}");
     const names = [method].flat().map((name) => name.toLowerCase());
     for (const name of names.filter(isMethod))
-      paths[path] = { ...paths[path], [name]: operation(name, operationId, schema, problems) };
+      paths[path] = {
+        ...paths[path],
+        [name]: operation(name, operationId, isExplained(url) ? explained(schema) : schema, problems),
+      };
   });
   let document: string | null = null;
   return () => (document ??= JSON.stringify(createDocument({ ...head(publicUrl), paths }, { override: plain })));
+}
+
+/** What every route of an account's mail takes and gives beside what it says of itself. */
+function explained(schema: FastifySchema): FastifySchema {
+  const query = schema.querystring instanceof z.ZodObject ? schema.querystring : z.object({});
+  const responses = Object.entries(schema.response as Responses).map(([status, response]) => {
+    const json = response.content?.["application/json"];
+    if (!(json?.schema instanceof z.ZodObject)) return [status, response] as const;
+    const whole = json.schema.extend({ explain: explanation.optional() });
+    return [status, { ...response, content: { "application/json": { ...json, schema: whole } } }] as const;
+  });
+  return {
+    ...schema,
+    querystring: query.extend({ explain: explainParameter }),
+    response: Object.fromEntries(responses),
+  };
 }
 
 const isMethod = (name: string): name is Method => methods.includes(name);

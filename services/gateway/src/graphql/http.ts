@@ -4,6 +4,7 @@ import type { ExecutionResult, GraphQLError } from "graphql";
 import type { Access } from "../access/index.ts";
 import { admit } from "../http/admit.ts";
 import { failureOf, sendFailure } from "../http/errors.ts";
+import { explanationOf, takeExplain } from "../http/explain.ts";
 import { negotiate } from "../http/negotiate.ts";
 import { statusOf } from "../rest/problem.ts";
 import type { Context } from "./context.ts";
@@ -18,6 +19,8 @@ interface GraphqlRequest {
   documentId: string | undefined;
   operationName: string | undefined;
   variables: Record<string, unknown> | undefined;
+  /** `explain: true`: the answer is to tell how it came about. */
+  extensions: Record<string, unknown> | undefined;
 }
 
 export interface GraphqlHttpOptions {
@@ -40,9 +43,12 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
         throw new Failure("not-acceptable", {
           detail: "Accept application/graphql-response+json or application/json.",
         });
+      const isWished = takeExplain(request);
+      const read = readRequest(request);
+      request.explain = isWished || read.extensions?.explain === true;
       const context = options.contextFor(request, reply);
-      const result = await execute(app, request, context, options.trusted);
-      return answer(reply, type, result.status, withAsOf(result.body, context));
+      const result = await execute(app, request, read, context, options.trusted);
+      return answer(reply, type, result.status, withExtensions(result.body, context));
     },
   });
 }
@@ -56,10 +62,10 @@ interface Result {
 async function execute(
   app: FastifyInstance,
   request: FastifyRequest,
+  read: GraphqlRequest,
   context: Context,
   trusted: ReadonlyMap<string, string> | null,
 ): Promise<Result> {
-  const read = readRequest(request);
   const query = documentOf(read, trusted);
   if (query === undefined) throw new Failure("invalid-request", { detail: "There is no query." });
   try {
@@ -97,8 +103,8 @@ function readRequest(request: FastifyRequest): GraphqlRequest {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw wrong("", "the body is to be a JSON object");
   const { query, documentId, operationName, variables, extensions } = given as Record<string, unknown>;
-  objectOrNothing("extensions", extensions);
   return {
+    extensions: objectOrNothing("extensions", extensions),
     query: textOrNothing("query", query),
     documentId: textOrNothing("documentId", documentId),
     operationName: textOrNothing("operationName", operationName),
@@ -135,9 +141,12 @@ function wrong(path: string, message: string): Failure {
   return new Failure("invalid-request", { detail: `${path} ${message}`.trim(), errors: [{ path, message }] });
 }
 
-function withAsOf(body: Record<string, unknown>, { call }: Context): Record<string, unknown> {
+function withExtensions(body: Record<string, unknown>, { call }: Context): Record<string, unknown> {
   const { asOf } = call.report;
-  return asOf === null ? body : { ...body, extensions: { asOf: new Date(asOf).toISOString() } };
+  const imap = explanationOf(call);
+  if (asOf === null && imap === null) return body;
+  const extensions = { ...(asOf !== null && { asOf: new Date(asOf).toISOString() }), ...(imap && { imap }) };
+  return { ...body, extensions };
 }
 
 /** Null: the client takes neither. Without a field, or with a wildcard, the old type, which every client knows. */

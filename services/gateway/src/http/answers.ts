@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 export function describeAnswers(app: FastifyInstance): void {
   app.decorateRequest("identity", null);
   app.decorateRequest("call", null);
+  app.decorateRequest("explain", false);
   app.addHook("onSend", (request, reply, _, done) => {
     describeAnswer(request, reply);
     done();

@@ -10,6 +10,8 @@ declare module "fastify" {
     identity: Identity | null;
     /** What the request asked of mail, once it did. */
     call: Call | null;
+    /** Whether the answer is to tell how it came about. */
+    explain: boolean;
   }
 }
 
@@ -32,7 +34,7 @@ export function callFor(request: FastifyRequest, reply: FastifyReply, deadlineMs
     get signal() {
       return (signal ??= hangUpSignal(reply.raw));
     },
-    report: newReport(),
+    report: newReport(request.explain),
   };
   return request.call;
 }

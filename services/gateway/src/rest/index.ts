@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { admit } from "../http/admit.ts";
+import { explanationOf, isExplained, takeExplain } from "../http/explain.ts";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { appendRoutes, takeRawMessages } from "./append.ts";
@@ -13,10 +14,27 @@ import { tokenRoutes } from "./tokens.ts";
 
 export type { RestOptions } from "./routes.ts";
 
+/** What is asked about an account's mail can be explained: in objects as their `explain`, with octets in the header. */
+function explainWhereAsked(app: FastifyInstance): void {
+  app.addHook("onRequest", (request, _, done) => {
+    if (isExplained(request.routeOptions.url)) request.explain = takeExplain(request);
+    done();
+  });
+  app.addHook("preSerialization", (request, reply, payload, done) => {
+    const explain = request.explain && reply.statusCode < 400 ? explanationOf(request.call) : null;
+    done(null, explain && isObject(payload) ? { ...payload, explain } : payload);
+  });
+}
+
+function isObject(payload: unknown): payload is object {
+  return typeof payload === "object" && payload !== null && !Array.isArray(payload);
+}
+
 /** REST, under `/v1`: every route behind a token. */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
   useZod(app);
   app.addHook("onRequest", (request, _, done) => admit(options.access, request, done));
+  explainWhereAsked(app);
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
   await app.register(async (json) => {

@@ -75,7 +75,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
     if (answer.notModified) return reply.code(304).send();
     const { nextCursor } = answer;
     if (request.method === "GET" && nextCursor !== null) void reply.header("link", nextLink(request, nextCursor));
-    return sendPage(reply, answer);
+    return sendPage(reply, answer, call);
   };
   const links = new TextMemory<string>();
   const nextLink = (request: FastifyRequest, cursor: string): string =>

@@ -68,6 +68,11 @@ export const octetsAnswer: Fields = {
     z.enum(["same-site", "cross-origin"]),
   ),
   "Last-Modified": field("LastModified", "When the message was received.", z.string().optional()),
+  "Postern-Explain": field(
+    "Explain",
+    "How the answer came about up to its first octet, as `Explanation` in JSON; there where `explain=true` asked for it.",
+    z.string().optional(),
+  ),
 };
 export const rangeAnswer: Fields = {
   ...octetsAnswer,

@@ -7,6 +7,7 @@ import { etagsIn } from "./etags.ts";
 import { rangeIn } from "./ranges.ts";
 import { ofMail } from "./problem-responses.ts";
 import { nothing, octets, octetsAnswer, rangeAnswer } from "./responses.ts";
+import { explanationOf } from "../http/explain.ts";
 import { enterAccount, ifNoneMatch, messageParams, type RestOptions, type Scoped } from "./routes.ts";
 
 /** What a browser would run in this origin if it were shown. */
@@ -84,6 +85,8 @@ async function sendStream(request: FastifyRequest, reply: FastifyReply, call: Ca
     stream = await read(wanted);
   }
   describe(reply, stream.head);
+  const explained = explanationOf(call);
+  if (explained) void reply.header("postern-explain", JSON.stringify(explained));
   // Whoever embeds it by a ticket was given it for that.
   if (request.identity?.ticket) void reply.header("cross-origin-resource-policy", "cross-origin");
   if (etagsIn(request.headers["if-none-match"]).some((etag) => etag === "*" || etag === stream.head.etag)) {

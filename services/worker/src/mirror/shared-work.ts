@@ -1,8 +1,10 @@
-import { type Call, Failure, newReport, noteProof, type Report } from "@postern/protocol";
+import { addExplained, type Call, Failure, newReport, noteProof, remark, type Report } from "@postern/protocol";
 import { GroupCommit } from "./group-commit.ts";
 
 interface Done<T> {
   value: T;
+  /** As `performance.now()` tells it. */
+  began: number;
   report: Report;
   /** The first to be answered has the cost on their account. */
   isPaid: boolean;
@@ -45,8 +47,12 @@ export class SharedWork {
 
   private async deliver<T>(commit: GroupCommit<Done<T>>, waiter: Waiter, resolve: (value: T) => void): Promise<void> {
     const { key, call } = waiter;
+    const { explained } = call.report;
+    const asked = explained && performance.now();
     try {
-      resolve(settle(await commit.ask(), call.report));
+      const done = await commit.ask();
+      if (asked !== null && done.began - asked >= 1) remark(explained, whyLater(key, done.began - asked));
+      resolve(settle(done, call.report));
     } catch (error) {
       waiter.reject(Failure.from(error));
     } finally {
@@ -78,19 +84,30 @@ export class SharedWork {
 function whyInVain({ call, key }: Waiter, now: number): Failure | null {
   if (call.signal.aborted) return new Failure("cancelled");
   if (call.deadline > now) return null;
-  return tooLate(key.slice(0, key.indexOf(" ")).toUpperCase());
+  return tooLate(commandOf(key));
 }
 
 async function perform<T>(work: (call: Call) => Promise<T>): Promise<Done<T>> {
-  const report = newReport();
+  const report = newReport(true);
   const call = { requestId: "shared", actor: "postern", signal: neverAborts, report };
-  return { value: await work({ ...call, deadline: Date.now() + DEADLINE_MS }), report, isPaid: false };
+  const began = performance.now();
+  const value = await work({ ...call, deadline: Date.now() + DEADLINE_MS });
+  return { value, began, report, isPaid: false };
+}
+
+function whyLater(key: string, ms: number): string {
+  return `${commandOf(key)} was sent ${Math.round(ms)} ms after it was asked for: the one before it, which was sent too early to prove anything, had not been answered.`;
+}
+
+function commandOf(key: string): string {
+  return key.slice(0, key.indexOf(" ")).toUpperCase();
 }
 
 function settle<T>(done: Done<T>, into: Report): T {
   const { value, report } = done;
   into.imapMs += report.imapMs;
   into.waitMs += report.waitMs;
+  addExplained(into.explained, report.explained, done.isPaid);
   if (!done.isPaid) {
     done.isPaid = true;
     into.commands += report.commands;

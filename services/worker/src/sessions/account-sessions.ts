@@ -1,4 +1,4 @@
-import { type AccountState, type Call, Failure, isFailure } from "@postern/protocol";
+import { type AccountState, type Call, explainCommand, Failure, isFailure, remark } from "@postern/protocol";
 import type { CommandReport, ConnectOptions, ImapSession, OpenSession } from "../imap/index.ts";
 import type { Borrow } from "../mail/ports.ts";
 import { type Counts, type Lease, Pool } from "../pool/index.ts";
@@ -140,13 +140,17 @@ export class AccountSessions {
   private async borrow({ mailbox, avoid, lane, call }: Borrow): Promise<Lease<Held>> {
     this.mayConnect();
     const started = performance.now();
+    const { explained } = call.report;
+    const before = explained && this.pool.counts();
     try {
       const wish = { key: mailbox ?? null, avoid, lane, deadline: call.deadline, signal: call.signal };
       return await this.pool.borrow(wish);
     } catch (error) {
       throw call.signal.aborted ? new Failure("cancelled") : error;
     } finally {
-      call.report.waitMs += performance.now() - started;
+      const waited = performance.now() - started;
+      call.report.waitMs += waited;
+      if (before && waited >= WORTH_A_WORD_MS) remark(explained, whyWaited(waited, before));
     }
   }
 
@@ -244,6 +248,17 @@ export class AccountSessions {
   }
 }
 
+/** A wait that whoever asks to explain is told of. */
+const WORTH_A_WORD_MS = 1;
+
+function whyWaited(ms: number, { free, lent, waiting }: Counts): string {
+  const why =
+    lent === 0 && free === 0
+      ? "none was open, and one had to log in"
+      : `${lent} were in use and ${free} free, and ${waiting} others waited`;
+  return `It took ${Math.round(ms)} ms to get a connection: ${why}.`;
+}
+
 function isOver({ signal, deadline }: Call, now: number): boolean {
   return signal.aborted || deadline <= now;
 }
@@ -258,7 +273,7 @@ function deathOf({ answered }: Held, before: number): Death {
   return before > 0 ? "idle" : "new";
 }
 
-function account(held: Held, { ms, bytes, ok, changes }: CommandReport, standing: Standing): void {
+function account(held: Held, { name, ms, bytes, ok, changes }: CommandReport, standing: Standing): void {
   if (changes) held.changes += 1;
   if (ok) held.answered += 1;
   if (ok && held.answered === 1) standing.succeeded();
@@ -266,4 +281,5 @@ function account(held: Held, { ms, bytes, ok, changes }: CommandReport, standing
   held.call.report.commands += 1;
   held.call.report.imapMs += ms;
   held.call.report.bytes += bytes;
+  explainCommand(held.call.report.explained, { command: name, ms, octets: bytes, ok, shared: false });
 }

@@ -1,4 +1,4 @@
-import { Failure, type ListMessagesOutput } from "@postern/protocol";
+import { Failure, type ListMessagesOutput, remark } from "@postern/protocol";
 import type { Core } from "../core.ts";
 import { type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import { readMessagesJson } from "../rows/read-messages.ts";
@@ -26,9 +26,22 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
           : await newestParts(core, request, open),
       ),
     );
-  if (proved === null || mark === null) return pageAsRead(request, await read());
-  return core.answers.serve({ question, marks: [mark], asOf: proved.proof.asOf, ifNoneMatch }, read);
+  if (proved === null || mark === null) {
+    remark(call.report.explained, NOTHING_TELLS);
+    return pageAsRead(request, await read());
+  }
+  let isRead = false;
+  const answer = await core.answers.serve({ question, marks: [mark], asOf: proved.proof.asOf, ifNoneMatch }, () => {
+    isRead = true;
+    return read();
+  });
+  remark(call.report.explained, isRead ? MUST_BE_READ : AT_HAND);
+  return answer;
 }
+
+const AT_HAND = "The page was at hand: by its state, the mailbox is as it was when the page was made.";
+const MUST_BE_READ = "The page was put together anew: it was asked for the first time, or the mailbox has changed.";
+const NOTHING_TELLS = "The page was read: nothing that this server tells proves that the mailbox is as it was.";
 
 async function newestParts(core: Core, request: ListRequest, open: OpenMailbox): Promise<PageParts> {
   const { uidValidity } = open.state;
