@@ -6,7 +6,7 @@ export interface Running {
 }
 
 /** Longest time that stopping may take before the process leaves anyway. Below Kubernetes' default grace of 30 s. */
-const GRACE_MS = 25_000;
+export const GRACE_MS = 25_000;
 /** A Ctrl-C reaches a process more than once: from the terminal, and from those who started it and pass it on. */
 const SAME_SIGNAL_MS = 1_000;
 
