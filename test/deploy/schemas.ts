@@ -48,9 +48,13 @@ export function violations(manifest: Manifest): string[] {
  * Every member that a schema knows is a word of the validators' sources.
  */
 function readWords(): Set<string> {
-  const own = ["apimachinery", "prometheus-operator", "gateway-api"].map((name) => `@kubernetes-models/${name}`);
-  const packages = ["kubernetes-models", ...own];
-  const folders = packages.map((name) => new URL("_schemas/", import.meta.resolve(name)));
+  const doors = [
+    import.meta.resolve("kubernetes-models"),
+    import.meta.resolve("@kubernetes-models/apimachinery"),
+    import.meta.resolve("@kubernetes-models/prometheus-operator"),
+    import.meta.resolve("@kubernetes-models/gateway-api"),
+  ];
+  const folders = doors.map((door) => new URL("_schemas/", door));
   const files = folders.flatMap((folder) => readdirSync(folder).map((file) => new URL(file, folder)));
   const sources = files.filter(({ pathname }) => pathname.endsWith(".js")).map((file) => readFileSync(file, "utf8"));
   return new Set(sources.flatMap((source) => [...new Set(source.match(/\w+/g))]));
