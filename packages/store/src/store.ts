@@ -15,6 +15,7 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly threads: ThreadStore;
   readonly events: EventLog;
+  readonly uploads: UploadStore;
   /** For readiness: rejects when the durable storage cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -231,6 +232,30 @@ export interface WorkerEntry {
   id: string;
   /** Where gateways reach it. */
   url: string;
+}
+
+/** What was uploaded to be used in a message later. */
+export interface UploadRecord {
+  /** `upl_…` */
+  id: string;
+  size: number;
+  contentType: string;
+  filename: string | null;
+  /** Epoch milliseconds. */
+  expiresAt: number;
+}
+
+/** Uploads, in pieces that are numbered from 0. What has expired, or is not whole, is not there. */
+export interface UploadStore {
+  /** False: the account's uploads would then take more than `mostOctets` together. Throws `not-found` without the account. */
+  begin(accountId: string, record: UploadRecord, mostOctets: number): Promise<boolean>;
+  put(accountId: string, record: UploadRecord, piece: number, octets: Uint8Array): Promise<void>;
+  /** From here on it is there. False: it was removed meanwhile. */
+  finish(accountId: string, id: string): Promise<boolean>;
+  get(accountId: string, id: string): Promise<UploadRecord | null>;
+  /** Null where it is not there any more. */
+  piece(accountId: string, id: string, piece: number): Promise<Uint8Array | null>;
+  remove(accountId: string, id: string): Promise<void>;
 }
 
 /** Which workers live. An entry that is not announced again within its time to live is gone. */

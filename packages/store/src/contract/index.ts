@@ -9,6 +9,7 @@ import { mailboxesContract } from "./mailboxes.ts";
 import { placesContract } from "./places.ts";
 import { tokensContract } from "./tokens.ts";
 import { threadsContract } from "./threads.ts";
+import { uploadsContract } from "./uploads.ts";
 import { workersContract } from "./workers.ts";
 
 /** A storage of its own for one run of the suite. */
@@ -51,5 +52,6 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     workersContract(pair);
     leasesContract(pair);
     eventsContract(pair);
+    uploadsContract(pair);
   });
 }

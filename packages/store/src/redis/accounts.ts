@@ -6,6 +6,7 @@ import { fenceArgument, fenced, fenceFor } from "./fence.ts";
 import { keys } from "./keys.ts";
 import { type Link, script } from "./link.ts";
 import { asInteger, asText, asTextsOrNull } from "./replies.ts";
+import { eraseUploads } from "./uploads.ts";
 
 const create = script(`
   if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -92,6 +93,7 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
       const kept = [keys.mailboxes(id), keys.lease(id), keys.threads(id), keys.threadLinks(id)];
       const log = [keys.logEnd(id), keys.log(id), keys.seenHeads(id), keys.seenRows(id)];
       const places = [keys.moves(id), keys.arrivals(id), keys.travelled(id)];
+      await eraseUploads(link, id);
       const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log, ...places]));
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);

@@ -23,6 +23,9 @@ export const keys = {
   /** Where the account's sequence of changes ends, and from where it can be read. */
   logEnd: (id: string) => ofAccount(id, "log-end"),
   log: (id: string) => ofAccount(id, "log"),
+  /** Hash of what was uploaded, by its id. Its pieces expire by themselves. */
+  uploads: (id: string) => ofAccount(id, "uploads"),
+  uploadPiece: (id: string, upload: string, piece: number) => ofAccount(id, `upload:${spelled(upload)}:${piece}`),
   seenHeads: (id: string) => ofAccount(id, "seen-heads"),
   seenRows: (id: string) => ofAccount(id, "seen-rows"),
   /** Channel on which ids of accounts are told whose log has grown. */

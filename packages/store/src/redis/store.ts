@@ -15,6 +15,7 @@ import { redisThreads } from "./threads.ts";
 import { redisTokens } from "./tokens.ts";
 import { parseRedisUrl } from "./url.ts";
 import { migrateRedis } from "./version.ts";
+import { redisUploads } from "./uploads.ts";
 import { redisWorkers } from "./workers.ts";
 
 export interface RedisStoreOptions {
@@ -62,6 +63,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     cache,
     workers: redisWorkers(link),
     leases: redisLeases(link),
+    uploads: redisUploads(link),
     events: redisEvents(link, growth),
     ping: async () => {
       await link.send(keys.version, "GET", keys.version);

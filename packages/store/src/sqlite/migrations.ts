@@ -112,6 +112,27 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (account, direction, mailbox)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE uploads (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    filename TEXT,
+    expires_at INTEGER NOT NULL,
+    is_whole INTEGER NOT NULL,
+    PRIMARY KEY (account, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX uploads_by_expiry ON uploads (expires_at);
+  CREATE TABLE upload_pieces (
+    account TEXT NOT NULL,
+    id TEXT NOT NULL,
+    piece INTEGER NOT NULL,
+    octets BLOB NOT NULL,
+    PRIMARY KEY (account, id, piece),
+    FOREIGN KEY (account, id) REFERENCES uploads (account, id) ON DELETE CASCADE
+  ) STRICT;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

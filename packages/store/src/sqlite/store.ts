@@ -12,6 +12,7 @@ import { cacheMigrations, migrate } from "./migrations.ts";
 import { sqliteThreads } from "./threads.ts";
 import { sqlitePlaces } from "./places.ts";
 import { sqliteTokens } from "./tokens.ts";
+import { sqliteUploads } from "./uploads.ts";
 import { sqliteWorkers } from "./workers.ts";
 
 export interface SqliteStoreOptions {
@@ -40,6 +41,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       cache,
       workers: sqliteWorkers(database),
       leases: sqliteLeases(database),
+      uploads: sqliteUploads(database),
       events: sqliteEvents(database),
       ping: () => guarded(database, () => database.exec("SELECT 1 FROM schema_version")),
       close: async () => {
