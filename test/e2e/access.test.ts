@@ -48,6 +48,7 @@ const needs: Record<string, string[]> = {
   updateAccount: ["manage"],
   deleteAccount: ["manage"],
   appendMessage: ["write"],
+  createUpload: ["write"],
   createToken: [],
   listTokens: [],
   deleteToken: [],

@@ -171,6 +171,10 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         body: write({ subject: "Stored" }),
         headers: { "content-type": "message/rfc822" },
       });
+      await carryOut("createUpload", 201, "/v1/accounts/alice/uploads?filename=menu.txt", {
+        body: "The menu",
+        headers: { "content-type": "text/plain" },
+      });
       await carryOut("getMessage", 200, message);
       await carryOut("readRaw", 200, `${message}/raw`);
       await carryOut("readPart", 200, `${message}/parts/1`);

@@ -8,10 +8,10 @@ export const flag = z
   .string()
   .max(200)
   .regex(/^(\\(Seen|Answered|Flagged|Deleted|Draft)|[!#$&'+-[^-z|}~]+)$/i, "is no flag that can be set")
-  .describe("`\\\\Seen`, `\\\\Answered`, `\\\\Flagged`, `\\\\Deleted`, `\\\\Draft`, or a keyword.");
+  .describe("`\\Seen`, `\\Answered`, `\\Flagged`, `\\Deleted`, `\\Draft`, or a keyword.");
 
 /** How a message is stored, whatever it is made of. */
-const stored = {
+export const storing = {
   account: accountId,
   /** Where; a role whose mailbox is missing is made. */
   mailbox: mailboxRef,
@@ -22,5 +22,5 @@ const stored = {
   fields: z.array(messageField).min(1),
 };
 
-export const appendMessageInput = z.strictObject(stored);
+export const appendMessageInput = z.strictObject(storing);
 export const appendMessageOutput = z.object({ message });

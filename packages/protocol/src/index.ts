@@ -3,6 +3,7 @@ export * from "./account.ts";
 export * from "./append.ts";
 export * from "./call.ts";
 export * from "./changes.ts";
+export * from "./compose.ts";
 export * from "./events.ts";
 export * from "./explain.ts";
 export * from "./failures.ts";

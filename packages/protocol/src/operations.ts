@@ -3,6 +3,7 @@ import { account, accountId, accountInput, accountPatch } from "./account.ts";
 import { appendMessageInput, appendMessageOutput } from "./append.ts";
 import type { Call } from "./call.ts";
 import { changeOperations } from "./changes.ts";
+import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxRef, quota } from "./mailbox.ts";
@@ -104,6 +105,8 @@ export const operations = {
     z.object({ results: z.array(messageResult) }),
   ),
   appendMessage: upload(appendMessageInput, appendMessageOutput),
+  composeMessage: call(composeMessageInput, appendMessageOutput),
+  createUpload: upload(createUploadInput, uploaded),
   readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
 
@@ -120,6 +123,8 @@ export const changing: ReadonlySet<OperationName> = new Set<OperationName>([
   "moveMessages",
   "copyMessages",
   "deleteMessages",
+  "composeMessage",
+  "createUpload",
 ]);
 
 export type Operations = typeof operations;

@@ -6,6 +6,7 @@ import type { Logger } from "@postern/service";
 import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
 import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
+import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
 import { createMailCore } from "./mail/core.ts";
 import { workerMetrics } from "./metrics.ts";
@@ -93,6 +94,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     moved: store.places,
     cache: store.cache,
     ownership,
+    composer,
+    uploads: store.uploads,
     spool: createSpool({ most: options.maxMessageSize }),
   });
   return {

@@ -1,8 +1,8 @@
-import { flag, listFields, mailboxRef, type Octets } from "@postern/protocol";
+import { type Draft, draft, Failure, flag, listFields, mailboxRef, type Octets } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { publicPath } from "../http/addresses.ts";
-import { exampleLetter, exampleListed } from "./examples.ts";
+import { exampleDraft, exampleLetter, exampleListed } from "./examples.ts";
 import { shownMessage } from "./messages.ts";
 import { ofStoring } from "./problem-responses.ts";
 import { asOf, json, location } from "./responses.ts";
@@ -15,19 +15,30 @@ export const rawMessage = z.custom<Octets>().meta({
   override: documentedAs({ type: "string", format: "binary" }),
 });
 
+const bodyKinds = {
+  "message/rfc822": { schema: rawMessage, example: exampleLetter },
+  "application/json": {
+    schema: draft.meta({ id: "Draft", description: "A message in its parts, as a person writes it." }),
+    example: exampleDraft,
+  },
+};
+
 const flagList = z
   .string()
   .transform((text) => text.split(","))
   .pipe(z.array(flag).max(100))
   .optional()
   .meta({
-    description: "Flags to set, with commas between them.",
+    description:
+      "Flags to set, with commas between them. What is composed has `\\Draft` and `\\Seen` unless told otherwise.",
     param: { style: "form", explode: false },
     override: documentedAs({ type: "array", items: { type: "string" } }),
   });
 
 const storeQuery = z.strictObject({
-  mailbox: mailboxRef.optional().describe("Where to store it: an id or a role. `inbox` unless told otherwise."),
+  mailbox: mailboxRef
+    .optional()
+    .describe("Where to store it: an id or a role. Unless told otherwise `inbox`, and `drafts` for what is composed."),
   flags: flagList,
   receivedAt: z.iso
     .datetime({ offset: true })
@@ -48,33 +59,50 @@ export function appendRoutes(app: Scoped, { mail, publicUrl }: RestOptions): voi
     schema: {
       operationId: "appendMessage",
       summary: "Store a message",
-      description: "A whole message, streamed and stored to the octet.",
+      description:
+        "A whole message as `message/rfc822`, streamed and stored to the octet; or JSON, of which one is composed. Nothing is sent to anybody.",
       tags: ["messages"],
       params: accountParams,
       querystring: storeQuery,
-      body: { content: { "message/rfc822": { schema: rawMessage, example: exampleLetter } } },
+      body: { content: bodyKinds },
       response: { 201: json("The message, stored.", shownMessage, exampleListed, { ...asOf, ...location }) },
       failures: ofStoring,
     },
     handler: async (request, reply) => {
       const { account } = request.params;
       const call = enterUpload(request, reply, account, "write");
-      const { mailbox = "inbox", flags = [], receivedAt } = request.query;
-      const wanted = {
-        account,
-        mailbox,
-        flags,
-        fields: [...listFields],
-        ...(receivedAt !== undefined && { receivedAt }),
-      };
-      const { message } = await mail.appendMessage(wanted, call, octetsOf(request));
+      const isRaw = isRawMessage(request);
+      if (request.body === undefined) throw new Failure("invalid-request", { detail: "There is no message to store." });
+      const wanted = storing(account, request.query, isRaw ? asArrived : asDraft);
+      const { message } = isRaw
+        ? await mail.appendMessage(wanted, call, request.body as Octets)
+        : await mail.composeMessage({ ...wanted, draft: request.body as Draft }, call);
       return created(reply, publicUrl, account, message);
     },
   });
 }
 
-function octetsOf({ body }: FastifyRequest): Octets {
-  return body as Octets;
+/** Where a message goes, and how it is marked, unless the request says otherwise. */
+interface Otherwise {
+  mailbox: string;
+  flags: string[];
+}
+
+const asArrived: Otherwise = { mailbox: "inbox", flags: [] };
+const asDraft: Otherwise = { mailbox: "drafts", flags: ["\\Draft", "\\Seen"] };
+
+function storing(account: string, { mailbox, flags, receivedAt }: z.infer<typeof storeQuery>, otherwise: Otherwise) {
+  return {
+    account,
+    mailbox: mailbox ?? otherwise.mailbox,
+    flags: flags ?? otherwise.flags,
+    fields: [...listFields],
+    ...(receivedAt !== undefined && { receivedAt }),
+  };
+}
+
+function isRawMessage({ headers }: FastifyRequest): boolean {
+  return /^\s*message\/rfc822\s*(;|$)/i.test(headers["content-type"] ?? "");
 }
 
 function created<T extends { id: string }>(

@@ -100,3 +100,19 @@ export const exampleLetter = [
   "The new place at the corner has a table for us.",
   "",
 ].join("\r\n");
+
+export const exampleUpload = {
+  id: "upl_k3v5x7z2b4d6f8h0j2m4n6p8q9",
+  size: 22,
+  contentType: "text/plain",
+  filename: "menu.txt",
+  expiresAt: "2026-03-03T09:15:00.000Z",
+};
+
+/** A message in its parts. */
+export const exampleDraft = {
+  from: { name: "Ada", address: "ada@example.org" },
+  to: [{ name: "Grace", address: "grace@example.com" }],
+  subject: "Lunch on Thursday",
+  text: "At noon, at the corner?\n",
+};

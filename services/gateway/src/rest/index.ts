@@ -7,6 +7,7 @@ import { appendRoutes, takeRawMessages } from "./append.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageRoutes } from "./messages.ts";
 import type { RestOptions, ZodTypes } from "./routes.ts";
+import { uploadRoutes } from "./uploads.ts";
 import { useZod } from "./schema.ts";
 import { streamRoutes } from "./streams.ts";
 import { ticketRoutes } from "./tickets.ts";
@@ -41,6 +42,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     json.addHook("onRequest", demandJsonReader);
     const typed = json.withTypeProvider<ZodTypes>();
     takeRawMessages(typed);
+    await typed.register(async (uploads) => uploadRoutes(uploads.withTypeProvider<ZodTypes>(), options));
     for (const routes of [tokenRoutes, ticketRoutes, accountRoutes, mailboxRoutes, messageRoutes, appendRoutes])
       routes(typed, options);
   });

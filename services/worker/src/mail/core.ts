@@ -1,6 +1,8 @@
 import type { Mail, MessageResult } from "@postern/protocol";
-import type { Cache, MailboxStore, PlaceStore } from "@postern/store";
+import type { Cache, MailboxStore, PlaceStore, UploadStore } from "@postern/store";
 import { appendMessage } from "./append/append-message.ts";
+import { composeMessage } from "./compose/compose-message.ts";
+import { createUpload } from "./compose/create-upload.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { changeFlags } from "./change-flags.ts";
@@ -17,8 +19,8 @@ import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import { createPlaces, type Places } from "./places/places.ts";
 import { FactStore } from "./rows/fact-store.ts";
-import type { AccountDirectory, Ownership, Sessions, Spool } from "./ports.ts";
 import { moveMessages } from "./move-messages.ts";
+import type { AccountDirectory, Composer, Ownership, Sessions, Spool } from "./ports.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -31,6 +33,8 @@ export interface CoreDeps {
   cache: Cache;
   ownership: Ownership;
   spool: Spool;
+  composer: Composer;
+  uploads: UploadStore;
 }
 
 /** What every operation of the core works with. */
@@ -54,6 +58,8 @@ export type MailCore = Pick<
   | "listMessages"
   | "getMessages"
   | "appendMessage"
+  | "composeMessage"
+  | "createUpload"
   | "readRaw"
   | "readPart"
   | "changeFlags"
@@ -90,6 +96,8 @@ export function createMailCore(deps: CoreDeps): MailCore {
     listMessages: (input, call) => listMessages(core, input, call),
     getMessages: (input, call) => getMessages(core, input, call),
     appendMessage: (input, call, body) => appendMessage(core, input, call, body),
+    composeMessage: (input, call) => composeMessage(core, input, call),
+    createUpload: (input, call, body) => createUpload(core, input, call, body),
     readRaw: (input, call) => readRaw(core, input, call),
     readPart: (input, call) => readPart(core, input, call),
     changeFlags: (input, call) => changeFlags(core, input, call),

@@ -1,4 +1,4 @@
-import type { Call } from "@postern/protocol";
+import type { Call, Correspondent } from "@postern/protocol";
 import type { ImapSession } from "../imap/session.ts";
 
 /** What the core asks of the rooms around it. */
@@ -49,6 +49,39 @@ export interface Spooled {
   octets(): AsyncIterable<Uint8Array>;
   /** Must be called once it is not needed any more. */
   release(): Promise<void>;
+}
+
+/** A message in its parts. */
+export interface Letter {
+  from: Correspondent | null;
+  to: readonly Correspondent[];
+  cc: readonly Correspondent[];
+  bcc: readonly Correspondent[];
+  replyTo: readonly Correspondent[];
+  subject: string;
+  text: string | null;
+  html: string | null;
+  sentAt: Date;
+  /** With angle brackets. */
+  inReplyTo: string | null;
+  references: readonly string[];
+  headers: readonly { name: string; value: string }[];
+  attachments: readonly LetterAttachment[];
+}
+
+export interface LetterAttachment {
+  filename: string | null;
+  contentType: string;
+  /** Without angle brackets. */
+  contentId: string | null;
+  inline: boolean;
+  octets: () => AsyncIterable<Uint8Array>;
+}
+
+/** Writes a message as it goes over the wire (RFC 5322, MIME). */
+export interface Composer {
+  /** Throws what an attachment's octets throw. */
+  compose(letter: Letter): AsyncIterable<Uint8Array>;
 }
 
 /** An account as the core needs it. Throws `not-found`. */

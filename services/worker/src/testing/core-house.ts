@@ -1,6 +1,7 @@
 import { type Call, newReport } from "@postern/protocol";
 import { type AccountRecord, openSqliteStore, type Store } from "@postern/store";
 import { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
+import { composer } from "../compose/index.ts";
 import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
 import { createMailCore, type MailCore } from "../mail/core.ts";
 import type { Sessions } from "../mail/ports.ts";
@@ -53,6 +54,8 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       mailboxes: store.mailboxes,
       moved: store.places,
       cache: store.cache,
+      composer,
+      uploads: store.uploads,
       spool: createSpool({ most: 64 << 20 }),
       ownership: { assertHeld: () => undefined, epochOf: () => 1 },
     });
