@@ -14,6 +14,8 @@ export const failureTable = {
   "not-acceptable": { title: "No acceptable representation", retryable: false },
   "account-exists": { title: "An account with this id exists", retryable: false },
   "mailbox-exists": { title: "A mailbox of this name exists", retryable: false },
+  "mailbox-has-children": { title: "There are mailboxes below this one", retryable: false },
+  "mailbox-not-empty": { title: "The mailbox has messages", retryable: false },
   "expunge-withheld": { title: "Other messages would have been expunged as well", retryable: false },
   "idempotency-key-in-use": { title: "The first request with this key is under way", retryable: false },
   "outcome-unknown": { title: "What became of the first request is not known", retryable: false },

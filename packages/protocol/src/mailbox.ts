@@ -26,6 +26,38 @@ export const mailbox = z.object({
 });
 export type Mailbox = z.infer<typeof mailbox>;
 
+/** At most what a server could ever take; what else a name may hold is the server's to say. */
+const name = z.string().min(1).max(1000);
+
+const newMailbox = {
+  role: mailboxRole
+    .exclude(["inbox"])
+    .optional()
+    .describe("What it is for (RFC 6154); refused where the server takes no roles."),
+  subscribed: z.boolean().optional().describe("Whether the user subscribes to it; true unless told otherwise."),
+};
+
+/** By name below a parent (absent or null: at the top), or by the whole path as the server has it. */
+export const mailboxInput = z.union([
+  z.strictObject({
+    name: name.describe("The last segment of its path: without the server's delimiter."),
+    parentId: mailboxRef.nullable().optional().describe("The mailbox above; absent or null: at the top."),
+    ...newMailbox,
+  }),
+  z.strictObject({
+    path: name.describe("The full name on the server, with its delimiter. Mailboxes above it are made where missing."),
+    ...newMailbox,
+  }),
+]);
+export type MailboxInput = z.infer<typeof mailboxInput>;
+
+export const mailboxPatch = z.strictObject({
+  name: name.optional().describe("Renames it, with all that is below. Ids stay."),
+  parentId: mailboxRef.nullable().optional().describe("Puts it below another mailbox; null: at the top. Ids stay."),
+  subscribed: z.boolean().optional().describe("Subscribes to it, or no more."),
+});
+export type MailboxPatch = z.infer<typeof mailboxPatch>;
+
 export const quota = z.object({
   root: z.string().describe("What the limit is on (RFC 9208 section 3.1), in the server's words."),
   resource: z.string().describe("As the server names it: `STORAGE` (in 1,024 octets), `MESSAGE`, …"),

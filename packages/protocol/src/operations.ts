@@ -6,7 +6,7 @@ import { changeOperations } from "./changes.ts";
 import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
-import { mailbox, mailboxRef, quota } from "./mailbox.ts";
+import { mailbox, mailboxInput, mailboxPatch, mailboxRef, quota } from "./mailbox.ts";
 import { type Message, message, messageField } from "./message.ts";
 import type { MessagePage, NotModified } from "./page.ts";
 
@@ -97,6 +97,12 @@ export const operations = {
 
   listMailboxes: call(z.strictObject(ofAccount), z.object({ items: z.array(mailbox) })),
   getMailbox: call(z.strictObject({ ...ofAccount, mailbox: mailboxRef }), mailbox),
+  createMailbox: call(z.strictObject({ ...ofAccount, mailbox: mailboxInput }), mailbox),
+  updateMailbox: call(z.strictObject({ ...ofAccount, mailbox: mailboxRef, patch: mailboxPatch }), mailbox),
+  deleteMailbox: call(
+    z.strictObject({ ...ofAccount, mailbox: mailboxRef, onlyEmpty: z.boolean().optional() }),
+    nothing,
+  ),
   getQuota: call(z.strictObject(ofAccount), z.object({ items: z.array(quota) })),
 
   listMessages: page(listMessagesInput, listMessagesOutput),
@@ -125,6 +131,9 @@ export const changing: ReadonlySet<OperationName> = new Set<OperationName>([
   "deleteMessages",
   "composeMessage",
   "createUpload",
+  "createMailbox",
+  "updateMailbox",
+  "deleteMailbox",
 ]);
 
 export type Operations = typeof operations;

@@ -1,7 +1,7 @@
-import { type Account, accountId, accountInput, type AccountPatch, accountPatch, Failure } from "@postern/protocol";
-import type * as z from "zod";
+import { type Account, accountInput, type AccountPatch, accountPatch, Failure } from "@postern/protocol";
 import { requireAccount, requireScope } from "../access/index.ts";
 import type { Context } from "./context.ts";
+import { definedOf, type Input, known, parse } from "./inputs.ts";
 
 interface ImapFields {
   secret?: { password?: string; accessToken?: string } | null;
@@ -22,8 +22,6 @@ interface UpdateInput {
   imap?: ImapFields | null;
   verify?: boolean | null;
 }
-
-type Input<I> = { input: I };
 
 export const mutations = {
   registerAccount: async (
@@ -66,20 +64,4 @@ export const mutations = {
 /** The secret is one of several in GraphQL, and lies beside the rest within. */
 function flat({ secret, ...rest }: ImapFields): Record<string, unknown> {
   return definedOf({ ...rest, ...secret });
-}
-
-function definedOf(value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined && item !== null));
-}
-
-function known(id: string): string {
-  if (!accountId.safeParse(id).success) throw new Failure("not-found", { detail: "There is no such account." });
-  return id;
-}
-
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(({ path, message }) => ({ path: ["input", ...path].join("."), message }));
-  throw new Failure("invalid-request", { detail: "The input is not as it should be.", errors });
 }

@@ -14,6 +14,7 @@ import { publicPath } from "../http/addresses.ts";
 import type { Context } from "./context.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
+import { mailboxMutations } from "./mailbox-mutations.ts";
 import { mutations } from "./mutations.ts";
 import { selectedAt } from "./selection.ts";
 
@@ -54,7 +55,7 @@ export const resolvers = {
       };
     },
   },
-  Mutation: mutations,
+  Mutation: { ...mutations, ...mailboxMutations },
   Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {
     mailboxes: ({ id }: Account, _: unknown, context: Context) => mailboxesOf(id, context),

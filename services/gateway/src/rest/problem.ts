@@ -14,6 +14,8 @@ export const statusOf: Readonly<Record<FailureCode, number>> = {
   "request-timeout": 408,
   "account-exists": 409,
   "mailbox-exists": 409,
+  "mailbox-has-children": 409,
+  "mailbox-not-empty": 409,
   "expunge-withheld": 409,
   "idempotency-key-in-use": 409,
   "outcome-unknown": 409,

@@ -3,9 +3,10 @@ import { ImapFlow } from "imapflow";
 import { abilitiesOf } from "./abilities.ts";
 import { connectFailure } from "./connect-failures.ts";
 import { Connection } from "./connection.ts";
+import { decodeMailboxName } from "./encode.ts";
 import { seconds } from "./failures.ts";
 import { Session } from "./open-session.ts";
-import type { ConnectOptions, OpenSession } from "./session.ts";
+import type { ConnectOptions, Namespace, OpenSession } from "./session.ts";
 import { type OwnTransport, ownTransport } from "./transport.ts";
 
 /**
@@ -42,7 +43,7 @@ function takeOver(client: ImapFlow, transport: OwnTransport, options: ConnectOpt
     },
   });
   socket.resume();
-  return new Session(connection, abilitiesOf(client.capabilities), foreignPrefixes(client));
+  return new Session(connection, abilitiesOf(client.capabilities), foreignPrefixes(client), personalOf(client));
 }
 
 function literalsOf({ capabilities }: ImapFlow): "plus" | "minus" | "synchronizing" {
@@ -55,6 +56,12 @@ function foreignPrefixes({ namespaces }: ImapFlow): string[] {
   const all = [...(namespaces?.other || []), ...(namespaces?.shared || [])];
   const prefixes = all.map(({ prefix }) => prefix).filter((prefix) => prefix !== "" && !/[\0\r\n*%]/.test(prefix));
   return [...new Set(prefixes)].slice(0, 20);
+}
+
+/** The first of the user's own namespaces, which is where new mailboxes belong. */
+function personalOf({ namespaces }: ImapFlow): Namespace {
+  const { prefix = "", delimiter = null } = namespaces?.personal[0] ?? {};
+  return { prefix: decodeMailboxName(prefix), delimiter: delimiter || null };
 }
 
 function newClient(options: ConnectOptions, transport: OwnTransport): ImapFlow {

@@ -1,6 +1,7 @@
 import { copy, move } from "./commands/copy.ts";
 import { append } from "./commands/append.ts";
 import { create } from "./commands/create.ts";
+import { remove, rename } from "./commands/mailboxes.ts";
 import { examine } from "./commands/examine.ts";
 import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
@@ -27,6 +28,7 @@ import type {
   FlagChange,
   ListedMailbox,
   MailboxStatus,
+  Namespace,
   OpenSession,
   SearchKey,
   SelectedMailbox,
@@ -41,6 +43,7 @@ const LOGOUT_MS = 5_000;
 /** The port over one connection. It remembers which mailbox is selected, and names that are written oddly. */
 export class Session implements OpenSession {
   readonly abilities: Abilities;
+  readonly personal: Namespace;
   private view: Omit<SelectedMailbox, "messages"> | null = null;
   /** How many messages the selected mailbox has, as told last. */
   private exists = 0;
@@ -50,10 +53,11 @@ export class Session implements OpenSession {
   private readonly prefixes: readonly string[];
 
   /** `prefixes`: of the namespaces that are not the user's own, as octets. */
-  constructor(wire: Connection, abilities: Abilities, prefixes: readonly string[]) {
+  constructor(wire: Connection, abilities: Abilities, prefixes: readonly string[], personal: Namespace) {
     this.wire = wire;
     this.abilities = abilities;
     this.prefixes = prefixes;
+    this.personal = personal;
     wire.onData = (response) => this.count(response);
   }
 
@@ -118,6 +122,14 @@ export class Session implements OpenSession {
 
   expungeAll(): Promise<void> {
     return expunge(this.wire);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(this.wire, this.names, from, to);
+  }
+
+  async remove(path: string): Promise<void> {
+    await remove(this.wire, this.names, path);
   }
 
   async refresh(path: string): Promise<SelectedMailbox | null> {

@@ -64,6 +64,19 @@ export interface ImapSession {
   create(path: string, role?: string): Promise<void>;
   subscribe(path: string): Promise<void>;
   unsubscribe(path: string): Promise<void>;
+  /** RENAME, which takes what is below along. Throws `not-found` where there is nothing at `from`. */
+  rename(from: string, to: string): Promise<void>;
+  /** DELETE, with all messages. Throws `not-found` where there is nothing. */
+  remove(path: string): Promise<void>;
+  /** Where the user's own mailboxes are: what a path at the top begins with, and what separates its segments (RFC 2342). */
+  readonly personal: Namespace;
+}
+
+export interface Namespace {
+  /** Empty, or such as `INBOX.`. */
+  prefix: string;
+  /** Null: nothing nests. */
+  delimiter: string | null;
 }
 
 export type FlagChange = { add: readonly string[] } | { remove: readonly string[] } | { set: readonly string[] };
@@ -108,6 +121,7 @@ export interface Abilities {
   listExtended: boolean;
   listStatus: boolean;
   specialUse: boolean;
+  /** CREATE with a role (RFC 6154 section 3). */
   createSpecialUse: boolean;
   objectId: boolean;
   quota: boolean;

@@ -3,6 +3,8 @@ import type { Cache, MailboxStore, PlaceStore, UploadStore } from "@postern/stor
 import { appendMessage } from "./append/append-message.ts";
 import { composeMessage } from "./compose/compose-message.ts";
 import { createUpload } from "./compose/create-upload.ts";
+import { createMailbox } from "./create-mailbox.ts";
+import { deleteMailbox } from "./delete-mailbox.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { changeFlags } from "./change-flags.ts";
@@ -17,6 +19,7 @@ import { listMessages } from "./list-messages.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
+import { updateMailbox } from "./update-mailbox.ts";
 import { createPlaces, type Places } from "./places/places.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { moveMessages } from "./move-messages.ts";
@@ -60,6 +63,9 @@ export type MailCore = Pick<
   | "appendMessage"
   | "composeMessage"
   | "createUpload"
+  | "createMailbox"
+  | "updateMailbox"
+  | "deleteMailbox"
   | "readRaw"
   | "readPart"
   | "changeFlags"
@@ -92,6 +98,9 @@ export function createMailCore(deps: CoreDeps): MailCore {
   return {
     listMailboxes: (input, call) => listMailboxes(core, input, call),
     getMailbox: (input, call) => getMailbox(core, input, call),
+    createMailbox: (input, call) => createMailbox(core, input, call),
+    updateMailbox: (input, call) => updateMailbox(core, input, call),
+    deleteMailbox: (input, call) => deleteMailbox(core, input, call),
     getQuota: (input, call) => getQuota(core, input, call),
     listMessages: (input, call) => listMessages(core, input, call),
     getMessages: (input, call) => getMessages(core, input, call),

@@ -1,8 +1,6 @@
-import { type Call, type Input, type Mailbox, mailboxRole, unpackMailboxId } from "@postern/protocol";
-import type { ListedMailbox } from "../imap/session.ts";
+import type { Call, Input, Mailbox } from "@postern/protocol";
 import type { Core } from "./core.ts";
-import type { Listing } from "./mailboxes/listings.ts";
-import type { AccountRef } from "./mailboxes/registry.ts";
+import { pick } from "./mailboxes/found.ts";
 import { isSelectable, shapeMailbox } from "./mailboxes/tree.ts";
 import { accountRef, noSuchMailbox } from "./open-mailbox.ts";
 
@@ -22,12 +20,4 @@ export async function getMailbox(core: Core, input: Input<"getMailbox">, call: C
   const found = listed && listing.records.get(listed.path);
   if (!listed || !found) throw noSuchMailbox();
   return shapeMailbox({ account, records: listing.records, roles: listing.roles }, found, listed);
-}
-
-function pick(account: AccountRef, ref: string): (listing: Listing) => ListedMailbox | undefined {
-  const role = mailboxRole.safeParse(ref);
-  if (role.success) return ({ listed, roles }) => listed.find(({ path }) => roles.get(path) === role.data);
-  const birth = unpackMailboxId(ref);
-  if (!birth || birth.accountKey !== account.key) throw noSuchMailbox();
-  return ({ listed, records }) => listed.find(({ path }) => records.get(path)?.key === birth.mailboxKey);
 }

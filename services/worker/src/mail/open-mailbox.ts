@@ -51,14 +51,20 @@ export async function openMailbox<T>(
   { account, mailbox, lane, call, proved, write }: OpenRequest,
   work: (open: OpenMailbox) => Promise<T>,
 ): Promise<T> {
-  const record = await liveRecord(core, account, mailbox);
-  return core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
-    const { record: found, state } =
-      (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session, write ?? false));
-    noteProof(call.report, state.asOf);
-    const idsOf: OpenMailbox["idsOf"] = (uids) => makeIds(core, account, { mailbox, ...state }, uids, call);
-    return work({ account, session, record: found, state, idsOf });
-  });
+  for (;;) {
+    const record = await liveRecord(core, account, mailbox);
+    const done = await core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
+      const selected =
+        (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session, write ?? false));
+      if (!selected) return null;
+      const { record: found, state } = selected;
+      noteProof(call.report, state.asOf);
+      const idsOf: OpenMailbox["idsOf"] = (uids) => makeIds(core, account, { mailbox, ...state }, uids, call);
+      return { value: await work({ account, session, record: found, state, idsOf }) };
+    });
+    if (done) return done.value;
+    await core.registry.settled(account, call);
+  }
 }
 
 async function makeIds(
@@ -93,13 +99,14 @@ async function liveRecord(core: Core, account: AccountRef, key: number): Promise
 
 type Selected = Pick<OpenMailbox, "record" | "state">;
 
+/** Null: Postern changes paths right now; when it has, it is to be tried again. */
 async function select(
   core: Core,
   account: AccountRef,
   key: number,
   session: ImapSession,
   write: boolean,
-): Promise<Selected> {
+): Promise<Selected | null> {
   const open = (path: string): Promise<SelectedMailbox | WritableMailbox | null> =>
     write ? session.select(path) : session.examine(path);
   const record = await liveRecord(core, account, key);
@@ -107,7 +114,9 @@ async function select(
   if (state && isKnown(record, state)) return { record, state };
   if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
   // Renamed, made anew, reset or gone: only the list of all tells which.
-  await core.registry.learn(account, await session.list({ counters: true }));
+  const turn = core.registry.turn(account);
+  const listed = await session.list({ counters: true });
+  if (!(await core.registry.learn(account, listed, turn))) return null;
   const now = await liveRecord(core, account, key);
   const stateNow = await open(now.path);
   if (!stateNow) throw noSuchMailbox();

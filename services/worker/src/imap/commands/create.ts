@@ -5,8 +5,10 @@ import type { Abilities } from "../session.ts";
 
 /** Special uses (RFC 6154 section 2) by role. */
 const uses: Readonly<Record<string, string>> = {
+  all: "\\All",
   archive: "\\Archive",
   drafts: "\\Drafts",
+  flagged: "\\Flagged",
   junk: "\\Junk",
   sent: "\\Sent",
   trash: "\\Trash",

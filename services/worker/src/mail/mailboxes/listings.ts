@@ -29,29 +29,37 @@ export interface Listings {
 export function createListings(sessions: Sessions, registry: Registry, shared: SharedWork): Listings {
   return {
     current: (account, counters, call) =>
-      shared.ask(`list ${account.key} ${account.id} ${counters}`, call, (own) =>
-        sessions.use({ account: account.id, lane: "interactive", call: own }, async (session) => {
-          const wanted = counters === "all" || (counters === "offered" && session.abilities.listStatus);
-          const listing = await listAndLearn(registry, account, session, own, wanted);
-          return { ...listing, roles: assignRoles(listing.listed) };
-        }),
-      ),
+      shared.ask(`list ${account.key} ${account.id} ${counters}`, call, async (own) => {
+        for (;;) {
+          await registry.settled(account, own);
+          const listing = await sessions.use({ account: account.id, lane: "interactive", call: own }, (session) => {
+            const wanted = counters === "all" || (counters === "offered" && session.abilities.listStatus);
+            return listAndLearn(registry, account, session, own, wanted);
+          });
+          if (listing) return { ...listing, roles: assignRoles(listing.listed) };
+        }
+      }),
   };
 }
 
+/** Null: Postern changed paths meanwhile. */
 async function listAndLearn(
   registry: Registry,
   account: AccountRef,
   session: ImapSession,
   call: Call,
   counters: boolean,
-): Promise<Omit<Listing, "roles">> {
+): Promise<Omit<Listing, "roles"> | null> {
   // A connection does not notice that its selected mailbox was made anew, not even by STATUS: selecting again does.
   if (counters && session.selected !== null) await session.examine(session.selected);
   const asOf = Date.now();
   noteProof(call.report, asOf);
+  const turn = registry.turn(account);
   const listed = await session.list({ counters });
-  if (counters) return { listed, asOf, records: await registry.learn(account, listed) };
+  if (counters) {
+    const records = await registry.learn(account, listed, turn);
+    return records && { listed, asOf, records };
+  }
   const known = await registry.live(account);
   const paths = new Set(known.map(({ path }) => path));
   const hasNews = paths.size !== listed.length || listed.some(({ path }) => !paths.has(path));

@@ -1,6 +1,8 @@
-import { Failure } from "@postern/protocol";
+import { type Call, Failure } from "@postern/protocol";
 import type { MailboxChanges, MailboxRecord, MailboxStore } from "@postern/store";
 import type { ListedMailbox } from "../../imap/session.ts";
+import { within } from "../../mirror/shared-work.ts";
+import { Settling } from "../places/settling.ts";
 import { adopt, reconcile, type Seen } from "./reconcile.ts";
 
 /** An account by its id and by the key that its mailboxes' and messages' ids carry. */
@@ -20,8 +22,25 @@ export interface Registry {
   at(account: AccountRef, path: string): Promise<MailboxRecord | null>;
   /** All that are not gone. */
   live(account: AccountRef): Promise<MailboxRecord[]>;
-  /** Takes in what LIST shows, with counters; the records by path as they then are. */
-  learn(account: AccountRef, listed: readonly ListedMailbox[]): Promise<Map<string, MailboxRecord>>;
+  /**
+   * Takes in what LIST shows, with counters; the records by path as they then are. Null: Postern itself has changed paths
+   * since `turn`, before the LIST was sent, and what it showed may be of before or after.
+   */
+  learn(
+    account: AccountRef,
+    listed: readonly ListedMailbox[],
+    turn: number,
+  ): Promise<Map<string, MailboxRecord> | null>;
+  /** Rises whenever Postern begins or ends to change paths. */
+  turn(account: AccountRef): number;
+  /** Waits for changes of paths that are under way. Not to be waited for with a session in hand, which they may need. */
+  settled(account: AccountRef, call: Call): Promise<void>;
+  /** Wraps a command that changes paths, and the recording of it: what LIST shows meanwhile is not taken in. */
+  changing<T>(account: AccountRef, work: () => Promise<T>): Promise<T>;
+  /** What was at `from`, and below it, is at `to` now: whatever else the server changed with it, they are the same mailboxes. */
+  renamed(account: AccountRef, from: string, to: string, delimiter: string | null): Promise<void>;
+  /** The mailbox was deleted. */
+  deleted(account: AccountRef, key: number): Promise<void>;
   /** Takes in the state that a mailbox was seen in. */
   see(account: AccountRef, key: number, seen: Seen): Promise<MailboxRecord>;
 }
@@ -38,6 +57,10 @@ const ATTEMPTS = 20;
 
 export function createRegistry(store: MailboxStore): Registry {
   const memory = new Map<number, Known>();
+  const paths = new Settling();
+  const turns = new Map<number, number>();
+  const turnOf = ({ key }: AccountRef): number => turns.get(key) ?? 0;
+  const raise = (account: AccountRef): void => void turns.set(account.key, turnOf(account) + 1);
 
   async function load(account: AccountRef): Promise<Known> {
     const { version, records } = await store.list(account.id);
@@ -83,9 +106,36 @@ export function createRegistry(store: MailboxStore): Registry {
       const known = memory.get(account.key) ?? (await load(account));
       return [...known.byPath.values()];
     },
-    async learn(account, listed) {
-      const known = await change(account, ({ byKey }) => reconcile([...byKey.values()], listed, Date.now()));
-      return known.byPath;
+    async learn(account, listed, turn) {
+      let isStale = false;
+      const known = await change(account, ({ byKey }) => {
+        isStale = turnOf(account) !== turn;
+        return isStale ? nothing : reconcile([...byKey.values()], listed, Date.now());
+      });
+      return isStale ? null : known.byPath;
+    },
+    turn: turnOf,
+    async settled(account, call) {
+      const over = paths.over(String(account.key));
+      if (over) await within(call, "RENAME", over);
+    },
+    changing: (account, work) =>
+      paths.during(String(account.key), String(account.key), async () => {
+        raise(account);
+        try {
+          return await work();
+        } finally {
+          raise(account);
+        }
+      }),
+    async renamed(account, from, to, delimiter) {
+      await change(account, ({ byPath }) => renaming(byPath, from, to, delimiter));
+    },
+    async deleted(account, key) {
+      await change(account, ({ byKey }) => {
+        const record = byKey.get(key);
+        return record && record.goneAt === null ? { add: [], update: [{ ...record, goneAt: Date.now() }] } : nothing;
+      });
     },
     async see(account, key, seen) {
       const known = await change(account, ({ byKey }) => seenChange(byKey.get(key), seen));
@@ -94,6 +144,25 @@ export function createRegistry(store: MailboxStore): Registry {
       return record;
     },
   };
+}
+
+const nothing: MailboxChanges = { add: [], update: [] };
+
+/** Whatever is known at a new path is known wrongly: the server gave it to the renamed one. */
+function renaming(
+  byPath: ReadonlyMap<string, MailboxRecord>,
+  from: string,
+  to: string,
+  delimiter: string | null,
+): MailboxChanges {
+  const below = delimiter === null ? null : from + delimiter;
+  const moving = [...byPath.values()].filter(({ path }) => path === from || (below !== null && path.startsWith(below)));
+  const update = moving.map((record) => ({ ...record, path: to + record.path.slice(from.length) }));
+  const taken = update.flatMap(({ path, key }) => {
+    const there = byPath.get(path);
+    return there && there.key !== key && !moving.includes(there) ? [{ ...there, goneAt: Date.now() }] : [];
+  });
+  return { add: [], update: [...update, ...taken] };
 }
 
 function seenChange(record: MailboxRecord | undefined, seen: Seen): MailboxChanges {

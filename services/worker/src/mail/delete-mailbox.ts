@@ -1,0 +1,56 @@
+import { type Call, Failure, type Input, isFailure, type Output } from "@postern/protocol";
+import type { ImapSession } from "../imap/session.ts";
+import type { Core } from "./core.ts";
+import { carryOut, isBareRefusal, listPaths, subscribe } from "./mailboxes/command.ts";
+import { type Found, findMailbox } from "./mailboxes/found.ts";
+import { isSelectable } from "./mailboxes/tree.ts";
+import { accountRef, noSuchMailbox } from "./open-mailbox.ts";
+
+/** Deletes a mailbox with its messages, for good. One that has others below it is left as it is. */
+export async function deleteMailbox(
+  core: Core,
+  input: Input<"deleteMailbox">,
+  call: Call,
+): Promise<Output<"deleteMailbox">> {
+  const account = await accountRef(core, input.account);
+  const found = await findMailbox(core, account, input.mailbox, call);
+  const { path, subscribed } = found.listed;
+  requireDeletable(found);
+  const command = async (session: ImapSession): Promise<void> => {
+    if (input.onlyEmpty) await requireEmpty(session, found);
+    await session.remove(path);
+  };
+  try {
+    await core.registry.changing(account, async () => {
+      await carryOut(core, account, call, command, (paths) => !paths.has(path));
+      await core.registry.deleted(account, found.record.key);
+    });
+  } catch (error) {
+    const isMissing = isFailure(error, "not-found");
+    if (!isMissing && !(isBareRefusal(error) && !(await listPaths(core, account, call)).has(path))) throw error;
+    throw noSuchMailbox().withOutcome("none");
+  }
+  if (subscribed) await subscribe(core, account, call, [{ path, subscribed: false }]);
+  return {};
+}
+
+/**
+ * What is below would be left under a name that is no mailbox, or be deleted along, or keep the server from deleting
+ * anything: that differs from server to server (RFC 9051 section 6.3.5).
+ */
+function requireDeletable({ listed: { path, delimiter }, listing }: Found): void {
+  if (path === "INBOX") {
+    throw new Failure("not-possible", { detail: "INBOX cannot be deleted (RFC 9051 section 6.3.5).", outcome: "none" });
+  }
+  if (delimiter !== null && listing.listed.some((other) => other.path.startsWith(path + delimiter))) {
+    throw new Failure("mailbox-has-children", { outcome: "none" });
+  }
+}
+
+async function requireEmpty(session: ImapSession, { listed }: Found): Promise<void> {
+  if (!isSelectable(listed)) return;
+  // A connection that has it selected does not notice that it was made anew.
+  if (session.selected === listed.path) await session.examine(listed.path);
+  const status = await session.status(listed.path);
+  if (status && status.messages > 0) throw new Failure("mailbox-not-empty", { outcome: "none" });
+}
