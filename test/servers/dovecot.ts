@@ -17,6 +17,8 @@ export interface DovecotOptions {
   maxConnections?: number;
   /** Hierarchy separator; `/` unless told otherwise. */
   separator?: string;
+  /** What every mailbox but INBOX begins with, such as `INBOX/`. */
+  prefix?: string;
   /** Storage limit of every user, such as `10M`. */
   quota?: string;
   /** Whether SPECIAL-USE mailboxes are declared and made. */
@@ -138,6 +140,7 @@ ${options.quota ? `mail_plugins = quota\nprotocol imap {\n  mail_plugins = quota
 namespace inbox {
   inbox = yes
   separator = ${separator}
+  prefix = ${options.prefix ?? ""}
 ${options.specialUse === false ? "" : specialUse()}
 }
 `;

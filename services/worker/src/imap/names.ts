@@ -47,8 +47,8 @@ export class MailboxNames {
         if (index > 0) this.learn(path, octets);
         return result;
       } catch (error) {
-        // A form that the server cannot even read is no name of it.
-        const unread = index > 0 && isFailure(error) && error.upstream?.status === "BAD";
+        // A form that the server cannot even read is no name of it; some say NO to that, without saying more.
+        const unread = index > 0 && isFailure(error, "upstream-refused") && error.upstream?.code === null;
         if (!isMissing(error) && !unread) throw error;
       }
     }

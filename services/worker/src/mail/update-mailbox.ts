@@ -72,6 +72,7 @@ async function targetOf(
     // The server need not list what is above: the path says it.
     const above = segments.slice(0, -1).join(delimiter ?? "");
     const newName = name ?? ownName;
+    if (path === "INBOX") return ({ personal }) => pathOf(newName, null, personal);
     return ({ personal }) =>
       above === ""
         ? pathOf(newName, null, { ...personal, prefix: "", delimiter })
