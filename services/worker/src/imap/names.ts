@@ -29,11 +29,6 @@ export class MailboxNames {
     this.known.delete(path);
   }
 
-  /** The name that a path was listed under, or the right way to write it. */
-  written(path: string): Part {
-    return writtenName(this.known.get(path) ?? encodeMailboxName(path));
-  }
-
   /**
    * Runs `command` with the name of a path, and where that does not exist with its other forms. Undefined: none exists.
    * Plain names have one form only, so that this costs nothing.
