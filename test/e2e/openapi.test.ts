@@ -156,6 +156,11 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       await carryOut("deleteToken", 204, `/v1/tokens/${String(made.body.id)}`, { method: "DELETE" });
       await carryOut("listMailboxes", 200, "/v1/accounts/alice/mailboxes");
       await carryOut("getMailbox", 200, "/v1/accounts/alice/mailboxes/inbox");
+      const mailboxes = "/v1/accounts/alice/mailboxes";
+      const paper = await carryOut("createMailbox", 201, mailboxes, { body: { name: "Paper & more" } });
+      const there = `${mailboxes}/${String(paper.body.id)}`;
+      await carryOut("updateMailbox", 200, there, { method: "PATCH", body: { name: "Papers", subscribed: false } });
+      await carryOut("deleteMailbox", 204, `${there}?onlyEmpty=true`, { method: "DELETE" });
       await carryOut("getQuota", 200, "/v1/accounts/alice/quota");
       await carryOut(
         "listMessages",

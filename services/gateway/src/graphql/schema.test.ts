@@ -142,7 +142,14 @@ describe("the GraphQL schema", () => {
   it("promises nothing that is not there yet", () => {
     assert.equal(schema.getSubscriptionType(), undefined);
     const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {});
-    assert.deepEqual(mutations.sort(), ["deleteAccount", "registerAccount", "updateAccount"]);
+    assert.deepEqual(mutations.sort(), [
+      "createMailbox",
+      "deleteAccount",
+      "deleteMailbox",
+      "registerAccount",
+      "updateAccount",
+      "updateMailbox",
+    ]);
     includes(
       [],
       fieldsOf("Account").filter((name) => /thread/i.test(name)),

@@ -79,7 +79,7 @@ export function mailboxRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       params: accountParams,
       body: mailboxInput.meta({ id: "NewMailbox", description: "A mailbox to be made." }),
       example: { name: "Invoices", parentId: exampleMailbox.id },
-      response: { 201: json("The mailbox.", shown, exampleMailbox, location) },
+      response: { 201: json("The mailbox.", shown, exampleMailbox, { ...location, ...asOf }) },
       failures: [...ofMailboxChange, "mailbox-exists"],
     },
     handler: async (request, reply) => {
@@ -103,7 +103,7 @@ export function mailboxRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       params: accountParams.extend({ mailbox: mailboxRef }),
       body: mailboxPatch.meta({ id: "MailboxPatch", description: "What is to be different." }),
       example: { name: "Invoices 2026" },
-      response: { 200: json("The mailbox as it is now.", shown, exampleMailbox) },
+      response: { 200: json("The mailbox as it is now.", shown, exampleMailbox, asOf) },
       failures: [...ofMailboxChange, "mailbox-exists"],
     },
     handler: async (request, reply) => {
@@ -124,7 +124,7 @@ export function mailboxRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       tags: ["mailboxes"],
       params: accountParams.extend({ mailbox: mailboxRef }),
       querystring: onlyEmpty,
-      response: { 204: nothing("It is gone.") },
+      response: { 204: nothing("It is gone.", asOf) },
       failures: [...ofMailboxChange, "mailbox-has-children", "mailbox-not-empty"],
     },
     handler: async (request, reply) => {
