@@ -9,6 +9,10 @@ const only = [
   { module: /^redis(\/|$)|^@redis\//, places: [/^packages\/store\/src\/redis/] },
   { module: /^(graphql|mercurius)(\/|$)/, places: [/^services\/gateway\/src\/graphql\//] },
   {
+    module: /^@opentelemetry\/|^@fastify\/otel$/,
+    places: [/^packages\/service\/src\/open-telemetry\.ts$/, /^services\/gateway\/src\/http\/spans\.ts$/],
+  },
+  {
     module: /^(fastify|@fastify\/.*)$/,
     places: [
       /^services\/gateway\/src\/(rest|graphql|http)\//,

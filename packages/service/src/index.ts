@@ -3,3 +3,4 @@ export { ConfigurationError, commaList, type Environment, logLevel, portNumber, 
 export { createLogger, type Logger } from "./log.ts";
 export { GRACE_MS, type Running, runService } from "./run.ts";
 export { clusterSecret, readKeyRing } from "./secrets.ts";
+export { type SpanFacts, startTracing, type Tracing } from "./tracing.ts";

@@ -26,6 +26,8 @@ export interface GatewayOptions {
   ring: KeyRing;
   log: Logger;
   metrics: Registry;
+  /** Whether spans are made of requests: where tracing was started. */
+  traced?: boolean;
 }
 
 export interface Gateway {
@@ -68,6 +70,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     done();
   });
   app.addHttpMethod("QUERY", { hasBody: true, overrideExisting: true });
+  // Loaded where it is wanted: it is a part of OpenTelemetry, and heavy.
+  if (options.traced === true) await (await import("./http/spans.ts")).spanRequests(app);
   handleErrors(app);
   describeAnswers(app);
   logRequests(app);

@@ -1,4 +1,4 @@
-import { createLogger, runService } from "@postern/service";
+import { createLogger, runService, startTracing } from "@postern/service";
 import { openStore } from "@postern/store";
 import { connectMail, followWorkers, routeMail } from "@postern/wire";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -9,13 +9,15 @@ const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", servi
 
 await runService(async () => {
   const { face, redisUrl, cacheRedisUrl, adminToken, ring, clusterSecret } = readGatewayConfig(process.env);
+  const tracing = await startTracing(process.env, "gateway");
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ redisUrl, cacheRedisUrl });
   const workers = followWorkers(store.workers);
   await workers.refresh();
   const far = routeMail({ workers: workers.current, connect: (url) => connectMail({ url, secret: clusterSecret }) });
-  const gateway = await createGateway({ mail: far.mail, store, face, adminToken, ring, log, metrics });
+  const traced = tracing !== null;
+  const gateway = await createGateway({ mail: far.mail, store, face, adminToken, ring, log, metrics, traced });
   const url = await gateway.app.listen({ host: face.host, port: face.port });
   log.info({ url }, "listening");
   return {
@@ -24,6 +26,7 @@ await runService(async () => {
       workers.close();
       await far.close();
       await store.close();
+      await tracing?.stop();
     },
   };
 }, log);

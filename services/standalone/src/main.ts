@@ -1,5 +1,5 @@
 import { createGateway } from "@postern/gateway";
-import { createLogger, runService } from "@postern/service";
+import { createLogger, runService, startTracing } from "@postern/service";
 import { openStore } from "@postern/store";
 import { createWorker } from "@postern/worker";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -9,12 +9,13 @@ const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", servi
 
 await runService(async () => {
   const { face, dataDir, adminToken, ...settings } = readStandaloneConfig(process.env);
+  const tracing = await startTracing(process.env, "standalone");
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ dataDir });
   // Nobody is sent to it: the storage is this process' own.
   const self = { id: "standalone", url: "http://standalone.invalid" };
-  const worker = await createWorker({ ...settings, store, log, metrics, self: () => self, leaseMs: null });
+  const worker = await createWorker({ ...settings, store, log, metrics, tracing, self: () => self, leaseMs: null });
   const gateway = await createGateway({
     mail: worker.mail,
     store,
@@ -23,6 +24,7 @@ await runService(async () => {
     ring: settings.ring,
     log,
     metrics,
+    traced: tracing !== null,
   });
   const url = await gateway.app.listen({ host: face.host, port: face.port });
   log.info({ url }, "listening");
@@ -34,6 +36,7 @@ await runService(async () => {
       await gateway.drain();
       await worker.stop();
       await store.close();
+      await tracing?.stop();
     },
   };
 }, log);

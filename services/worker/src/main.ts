@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createLogger, runService } from "@postern/service";
+import { createLogger, runService, startTracing } from "@postern/service";
 import { openStore } from "@postern/store";
 import { announceWorker } from "@postern/wire";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -11,11 +11,12 @@ const log = createLogger({ level: process.env.POSTERN_LOG_LEVEL ?? "info", servi
 
 await runService(async () => {
   const config = readWorkerConfig(process.env);
+  const tracing = await startTracing(process.env, "worker");
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ redisUrl: config.redisUrl, cacheRedisUrl: config.cacheRedisUrl });
   const self = { id: randomUUID(), url: config.advertiseUrl ?? "" };
-  const worker = await createWorker({ ...config, store, log, metrics, self: () => self });
+  const worker = await createWorker({ ...config, store, log, metrics, tracing, self: () => self });
   let draining = false;
   const app = workerHttp({
     mail: worker.mail,
@@ -39,6 +40,7 @@ await runService(async () => {
       await app.close();
       await worker.stop();
       await store.close();
+      await tracing?.stop();
     },
   };
 }, log);

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { watch } from "node:fs";
 import { dirname } from "node:path";
 import { type Call, type Mail, newReport } from "@postern/protocol";
-import type { Logger } from "@postern/service";
+import type { Logger, Tracing } from "@postern/service";
 import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
 import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
@@ -19,6 +19,7 @@ import {
   type LiveOwnership,
   underEpoch,
 } from "./ownership/index.ts";
+import { traceCommand, traceMail } from "./trace.ts";
 import { createSpool } from "./spool/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
 
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   ring: KeyRing;
   log: Logger;
   metrics: Registry;
+  /** Who is told of calls and commands, if anybody. */
+  tracing?: Tracing | null;
   allowedMailHosts: readonly string[];
   accountsFile: string | undefined;
   /** Where this process is asked for the accounts that it owns; asked for when it first owns one. */
@@ -51,7 +54,7 @@ const AWAKEN_MS = 30_000;
 
 /** Who gets what. Throws `ConfigurationError` where the accounts file is not as it should be. */
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
-  const { store, ring, log } = options;
+  const { store, ring, log, tracing } = options;
   const vetting: Vetting = { allowed: options.allowedMailHosts, resolve: resolveAll };
   const counts = (): ReturnType<LiveSessions["counts"]> => sessions.counts();
   const metrics = workerMetrics(options.metrics, counts);
@@ -76,7 +79,10 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
         log.warn({ err: error, account }, "the account's state could not be kept");
       });
     },
-    onCommand: metrics.command,
+    onCommand: (report) => {
+      metrics.command(report);
+      if (tracing) traceCommand(tracing, report);
+    },
   });
   const ownership = createOwnership({
     leases: store.leases,
@@ -98,8 +104,9 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     uploads: store.uploads,
     spool: createSpool({ most: options.maxMessageSize }),
   });
+  const mail = observeMail({ ...core, ...operationsOf(accounts) }, log, metrics);
   return {
-    mail: guardMail(observeMail({ ...core, ...operationsOf(accounts) }, log, metrics), ownership),
+    mail: guardMail(tracing ? traceMail(mail, tracing) : mail, ownership),
     handOver: () => ownership.handOver(),
     stop: async () => {
       declared.close();

@@ -12,6 +12,8 @@ declare module "fastify" {
     call: Call | null;
     /** Whether the answer is to tell how it came about. */
     explain: boolean;
+    /** The `traceparent` of the request's own span, where traces are made. */
+    spanParent?: string;
   }
 }
 
@@ -27,7 +29,7 @@ export function callFor(request: FastifyRequest, reply: FastifyReply, deadlineMs
   let signal: AbortSignal | null = null;
   request.call = {
     requestId: request.id,
-    traceparent: continueTrace(request.headers.traceparent),
+    traceparent: request.spanParent ?? continueTrace(request.headers.traceparent),
     actor: request.identity?.actor ?? "anonymous",
     deadline: Date.now() + deadlineMs,
     // Made when somebody looks: most answers are there before anybody has to.
