@@ -21,13 +21,6 @@ const secrets = {
   POSTERN_SECRET_KEYS: `check:${randomBytes(32).toString("base64")}`,
 };
 
-try {
-  await main();
-  console.log("✔ images: built, started, answered");
-} finally {
-  for (const end of endings.reverse()) await end();
-}
-
 async function main() {
   setUp();
   installPackages({ buildah: "buildah", mmdebstrap: "mmdebstrap", "redis-server": "redis-server" });
@@ -189,4 +182,11 @@ async function answers(url) {
 
 function same(found, wanted, what) {
   if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`${what}: ${JSON.stringify(found)}`);
+}
+
+try {
+  await main();
+  console.log("✔ images: built, started, answered");
+} finally {
+  for (const end of endings.reverse()) await end();
 }

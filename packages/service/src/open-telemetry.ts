@@ -1,12 +1,4 @@
-import {
-  type Attributes,
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -38,7 +30,7 @@ export function openTelemetry({ service, url, sampled, headers }: TracesConfig):
       const parent = traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent });
       return tracer.startActiveSpan(name, { kind: SpanKind.SERVER }, parent, async (span) => {
         try {
-          return await work((facts) => span.setAttributes(facts as Attributes));
+          return await work((facts) => span.setAttributes(facts));
         } catch (error) {
           span.setStatus({ code: SpanStatusCode.ERROR });
           throw error;
@@ -50,8 +42,7 @@ export function openTelemetry({ service, url, sampled, headers }: TracesConfig):
     ended: (name, ms, facts) => {
       // What belongs to no request (keep-alives, logins in advance) would be a trace of its own each time.
       if (trace.getActiveSpan()?.isRecording() === undefined) return;
-      const attributes = facts as Attributes;
-      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, startTime: Date.now() - ms, attributes });
+      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, startTime: Date.now() - ms, attributes: facts });
       if (facts["error.type"] !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     },
