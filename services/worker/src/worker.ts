@@ -93,7 +93,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
   });
   const declared = await followDeclared(options, accounts);
-  const core = createMailCore({
+  const { flush, ...core } = createMailCore({
     sessions: guardSessions(sessions, ownership),
     accounts,
     mailboxes: fenceMailboxes(store.mailboxes, ownership),
@@ -111,6 +111,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     stop: async () => {
       declared.close();
       await sessions.drain();
+      await flush();
       await ownership.end();
     },
   };

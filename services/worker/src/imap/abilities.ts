@@ -6,6 +6,7 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
   const rev2 = has("IMAP4REV2");
   return {
     condstore: has("CONDSTORE") || has("QRESYNC"),
+    qresync: has("QRESYNC") && has("ENABLE"),
     esearch: has("ESEARCH") || rev2,
     searchPartial: has("CONTEXT=SEARCH") || has("PARTIAL"),
     searchRes: has("SEARCHRES") || rev2,

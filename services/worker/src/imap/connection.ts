@@ -29,6 +29,9 @@ export interface ConnectionOptions {
   onClose: () => void;
 }
 
+/** So many responses are read in one go; then others have their turn. A flood of changes must not stop everybody else. */
+const MOST_AT_ONCE = 200;
+
 /** Above what any answer that Postern asks for needs; a server that sends more is not to be trusted. */
 const LIMITS = { line: 16 << 20, literal: 24 << 20, response: 32 << 20 };
 /** What one command may bring in all, and what a server may say unasked between two; short responses cost time, not octets. */
@@ -200,10 +203,19 @@ export class Connection {
     this.allowance.octets -= chunk.length;
     try {
       if (this.allowance.octets < 0) throw new ProtocolError("an answer is too large");
+      const before = this.allowance.responses;
       if (!this.closed) this.reader.push(chunk);
+      if (before - this.allowance.responses > MOST_AT_ONCE) this.takeTurns();
     } catch (error) {
       this.end(unreadable(this.running?.command.name ?? null, error));
     }
+  }
+
+  /** Without this, as much as the kernel holds would be read before anything else is done. */
+  private takeTurns(): void {
+    if (this.closed) return;
+    this.socket.pause();
+    setImmediate(() => this.socket.resume());
   }
 
   private answer(raw: RawResponse): void {

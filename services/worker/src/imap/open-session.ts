@@ -2,7 +2,8 @@ import { copy, move } from "./commands/copy.ts";
 import { append } from "./commands/append.ts";
 import { create } from "./commands/create.ts";
 import { remove, rename } from "./commands/mailboxes.ts";
-import { examine } from "./commands/examine.ts";
+import { enable } from "./commands/enable.ts";
+import { examine, type OpenOptions } from "./commands/examine.ts";
 import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
@@ -16,7 +17,7 @@ import { store } from "./commands/store.ts";
 import { subscribe } from "./commands/subscribe.ts";
 import type { Connection } from "./connection.ts";
 import { MailboxNames } from "./names.ts";
-import type { DataResponse } from "./response.ts";
+import { tellNews } from "./news.ts";
 import type {
   Abilities,
   Copied,
@@ -27,6 +28,7 @@ import type {
   FetchRange,
   FlagChange,
   ListedMailbox,
+  MailboxNews,
   MailboxStatus,
   Namespace,
   OpenSession,
@@ -48,6 +50,9 @@ export class Session implements OpenSession {
   /** How many messages the selected mailbox has, as told last. */
   private exists = 0;
   private isWritable = false;
+  news: MailboxNews | null = null;
+  /** Null: not tried yet. It can only be enabled before the first mailbox is opened (RFC 5161 section 3.1). */
+  private byUid: boolean | null = null;
   private readonly wire: Connection;
   private readonly names = new MailboxNames();
   private readonly prefixes: readonly string[];
@@ -58,7 +63,10 @@ export class Session implements OpenSession {
     this.abilities = abilities;
     this.prefixes = prefixes;
     this.personal = personal;
-    wire.onData = (response) => this.count(response);
+    wire.onData = (response) => {
+      // How many messages there are is told unasked, with whatever else is under way (RFC 9051 sections 7.4.1 and 7.5.1).
+      this.exists = tellNews(response, this.exists, this.news);
+    };
   }
 
   get selected(): string | null {
@@ -69,10 +77,12 @@ export class Session implements OpenSession {
     return this.view !== null && this.isWritable;
   }
 
-  /** How many messages there are is told unasked, with whatever else is under way (RFC 9051 sections 7.4.1 and 7.5.1). */
-  private count({ name, number }: DataResponse): void {
-    if (name === "EXISTS") this.exists = number ?? 0;
-    else if (name === "EXPUNGE") this.exists = Math.max(0, this.exists - 1);
+  get selectedUidValidity(): number | null {
+    return this.view?.uidValidity ?? null;
+  }
+
+  get tellsByUid(): boolean {
+    return this.byUid === true;
   }
 
   get usable(): boolean {
@@ -87,21 +97,45 @@ export class Session implements OpenSession {
     return status(this.wire, this.abilities, this.names, path);
   }
 
-  async examine(path: string): Promise<SelectedMailbox | null> {
-    // A failed EXAMINE leaves nothing selected (RFC 9051 section 6.3.2).
-    this.view = null;
-    const selected = await examine(this.wire, this.abilities, this.names, path);
-    this.view = selected;
-    this.isWritable = false;
-    return selected;
+  async examine(path: string, news?: MailboxNews): Promise<SelectedMailbox | null> {
+    return this.open(false, news, (options) => examine(this.wire, this.abilities, this.names, path, options));
   }
 
   async select(path: string): Promise<WritableMailbox | null> {
+    return this.open(true, undefined, () => select(this.wire, this.abilities, this.names, path));
+  }
+
+  private async open<T extends SelectedMailbox>(
+    isWritable: boolean,
+    news: MailboxNews | undefined,
+    send: (options: OpenOptions) => Promise<T | null>,
+  ): Promise<T | null> {
+    this.byUid ??= this.abilities.qresync && (await enable(this.wire, "QRESYNC"));
+    const hadSelected = this.leave();
+    const since = this.byUid ? (news?.since ?? null) : null;
+    // What is said before the mailbox that was selected is closed is of that one (RFC 9051 section 7.1).
+    const onOpen = (): void => {
+      this.news = news ?? null;
+      news?.opening(this.tellsByUid, since !== null);
+    };
+    try {
+      const opened = await send({ since, hadSelected, onOpen });
+      this.view = opened;
+      this.isWritable = isWritable;
+      return opened;
+    } finally {
+      if (this.view === null) this.leave();
+    }
+  }
+
+  /** Whether a mailbox was selected. One that cannot be opened leaves nothing selected (RFC 9051 section 6.3.2). */
+  private leave(): boolean {
+    const hadSelected = this.view !== null;
+    const { news } = this;
     this.view = null;
-    const selected = await select(this.wire, this.abilities, this.names, path);
-    this.view = selected;
-    this.isWritable = true;
-    return selected;
+    this.news = null;
+    news?.ended();
+    return hadSelected;
   }
 
   store(uids: readonly number[], change: FlagChange, unchangedSince?: bigint): Promise<Stored> {

@@ -15,8 +15,17 @@ export interface ImapSession {
   list(options: { counters: boolean }): Promise<ListedMailbox[]>;
   /** Null: there is no such mailbox. */
   status(path: string): Promise<MailboxStatus | null>;
-  /** EXAMINE, sent even if it is selected already: the answer is proof of the mailbox's state now. Null: no such mailbox. */
-  examine(path: string): Promise<SelectedMailbox | null>;
+  /**
+   * EXAMINE, sent even if it is selected already: the answer is proof of the mailbox's state now. Null: no such mailbox.
+   * `news` is told from then on what the server says about it.
+   */
+  examine(path: string, news?: MailboxNews): Promise<SelectedMailbox | null>;
+  /** UIDVALIDITY of the selected mailbox as it was opened. */
+  readonly selectedUidValidity: number | null;
+  /** Who is told what the server says about the selected mailbox. */
+  readonly news: MailboxNews | null;
+  /** Messages that are gone are told by UID instead of by number (RFC 7162 section 3.2.10), and flags always with a UID. */
+  readonly tellsByUid: boolean;
   /**
    * The selected mailbox as it is after a NOOP, which makes all that others did to it known here; null: another is selected.
    * No proof that the mailbox is still the one of this name.
@@ -109,8 +118,28 @@ export interface AppendItems {
 /** Where it is now; nulls without UIDPLUS (RFC 4315). */
 export type Appended = { uidValidity: number; uid: number } | { uidValidity: null; uid: null };
 
+/**
+ * What a connection says about the mailbox that it has selected, in the order in which it says it, with whatever command
+ * it comes. Must not throw.
+ */
+export interface MailboxNews {
+  /** What is known: where the server can, it tells with the opening what of the UIDs from `from` on has changed since. */
+  readonly since: { uidValidity: number; modseq: bigint; from: number } | null;
+  /** What follows is of the mailbox, from its beginning. `byUid`: as `tellsByUid`; `resyncs`: changes since `since` come. */
+  opening(byUid: boolean, resyncs: boolean): void;
+  exists(count: number): void;
+  expunged(sequence: number): void;
+  /** UIDs, both inclusive. `earlier`: gone before the mailbox was opened; of those that were known, and maybe of others. */
+  vanished(from: number, to: number, earlier: boolean): void;
+  flags(sequence: number, uid: number | null, flags: readonly string[], modseq: bigint | null): void;
+  /** Nothing more will be told. */
+  ended(): void;
+}
+
 export interface Abilities {
   condstore: boolean;
+  /** Can be enabled: what has changed is told when a mailbox is opened (RFC 7162 section 3.2). */
+  qresync: boolean;
   esearch: boolean;
   /** CONTEXT=SEARCH, PARTIAL */
   searchPartial: boolean;
@@ -175,6 +204,8 @@ export type FetchRange =
 
 export interface FetchItems {
   flags?: boolean;
+  /** Only of messages that have changed since (RFC 7162 section 3.1.4.1). */
+  changedSince?: bigint;
   envelope?: boolean;
   structure?: boolean;
   internalDate?: boolean;

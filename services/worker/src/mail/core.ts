@@ -15,12 +15,15 @@ import { getMessages } from "./get-messages.ts";
 import { getQuota } from "./get-quota.ts";
 import { listMailboxes } from "./list-mailboxes.ts";
 import { type Answers, createAnswers } from "./list/answers.ts";
+import { markOf } from "./list/states.ts";
 import { listMessages } from "./list-messages.ts";
+import { Mirrors } from "../mirror/mirrors.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import { updateMailbox } from "./update-mailbox.ts";
 import { createPlaces, type Places } from "./places/places.ts";
+import { FactReader } from "./rows/fact-reader.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { moveMessages } from "./move-messages.ts";
 import type { AccountDirectory, Composer, Ownership, Sessions, Spool } from "./ports.ts";
@@ -49,6 +52,8 @@ export interface Core extends CoreDeps {
   answers: Answers;
   /** What is known of messages. */
   facts: FactStore;
+  factReader: FactReader;
+  mirrors: Mirrors;
   /** Messages by id, as they were read before. */
   read: Remembered<[id: string, MessageResult][]>;
 }
@@ -81,10 +86,17 @@ function octetsOf(results: [string, MessageResult][]): number {
   return results.reduce((sum, [, result]) => sum + 2 * JSON.stringify(result).length, 0);
 }
 
+/** What the core knows outlives it. */
+export interface Keeping {
+  /** What was learnt of mailboxes and messages is in the cache, for whoever comes next. */
+  flush(): Promise<void>;
+}
+
 /** The operations on mail itself; those on accounts are made by the accounts room. */
-export function createMailCore(deps: CoreDeps): MailCore {
+export function createMailCore(deps: CoreDeps): MailCore & Keeping {
   const registry = createRegistry(deps.mailboxes);
   const shared = new SharedWork();
+  const facts = new FactStore(deps.cache);
   const core: Core = {
     ...deps,
     registry,
@@ -92,10 +104,13 @@ export function createMailCore(deps: CoreDeps): MailCore {
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),
     answers: createAnswers(),
-    facts: new FactStore(deps.cache),
+    facts,
+    factReader: new FactReader(deps.sessions, shared, facts),
+    mirrors: new Mirrors(deps.sessions, shared, deps.cache, markOf),
     read: new Remembered(octetsOf, READ_OCTETS),
   };
   return {
+    flush: async () => void (await Promise.all([core.mirrors.flush(), facts.flush()])),
     listMailboxes: (input, call) => listMailboxes(core, input, call),
     getMailbox: (input, call) => getMailbox(core, input, call),
     createMailbox: (input, call) => createMailbox(core, input, call),

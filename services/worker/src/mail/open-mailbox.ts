@@ -67,7 +67,8 @@ export async function openMailbox<T>(
   }
 }
 
-async function makeIds(
+/** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
+export async function makeIds(
   core: Core,
   account: AccountRef,
   { mailbox, uidValidity }: MailboxEpoch,

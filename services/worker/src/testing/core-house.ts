@@ -3,7 +3,7 @@ import { type AccountRecord, openSqliteStore, type Store } from "@postern/store"
 import { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
 import { composer } from "../compose/index.ts";
 import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
-import { createMailCore, type MailCore } from "../mail/core.ts";
+import { createMailCore, type Keeping, type MailCore } from "../mail/core.ts";
 import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { createSpool } from "../spool/index.ts";
@@ -11,11 +11,11 @@ import { RawClient } from "./raw-client.ts";
 
 /** The core over some server, through real sessions and an embedded store: what a worker has, less accounts. */
 export interface CoreOver {
-  core: MailCore;
+  core: MailCore & Keeping;
   sessions: LiveSessions;
   store: Store;
   /** A core that has nothing in memory, over the same store. */
-  anotherCore(): MailCore;
+  anotherCore(): MailCore & Keeping;
   /** What was asked of FETCH so far, as items. */
   fetches: FetchItems[];
   stop(): Promise<void>;
@@ -47,7 +47,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
   });
   const fetches: FetchItems[] = [];
   const watched: Sessions = { use: (borrow, work) => sessions.use(borrow, (session) => work(watch(session, fetches))) };
-  const make = (): MailCore =>
+  const make = (): MailCore & Keeping =>
     createMailCore({
       sessions: watched,
       accounts: { keyOf: async (id) => (await registered(store, id)).key },

@@ -4,7 +4,7 @@ import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
 import type { MailboxNames } from "../names.ts";
 import { bigintOf, listOf, numberOf, octetsOf, type StatusResponse, type Value } from "../response.ts";
-import type { Abilities, SelectedMailbox } from "../session.ts";
+import type { Abilities, MailboxNews, SelectedMailbox } from "../session.ts";
 import { fetch } from "./fetch.ts";
 
 /** EXAMINE (RFC 9051 section 6.3.3): nothing that follows can change the mailbox. Null: there is no such mailbox. */
@@ -13,8 +13,9 @@ export async function examine(
   abilities: Abilities,
   names: MailboxNames,
   path: string,
+  options?: OpenOptions,
 ): Promise<SelectedMailbox | null> {
-  return (await open("EXAMINE", connection, abilities, names, path))?.state ?? null;
+  return (await open("EXAMINE", connection, abilities, names, path, options))?.state ?? null;
 }
 
 export interface Opened {
@@ -32,9 +33,11 @@ export async function open(
   abilities: Abilities,
   names: MailboxNames,
   path: string,
+  options: OpenOptions = { since: null, hadSelected: false, onOpen: () => undefined },
 ): Promise<Opened | null> {
   const asOf = Date.now();
-  const found = await names.use(path, (name) => untilNoticed(() => select(command, connection, abilities, name)));
+  const attempt = (name: Part): Promise<Selected> => select(command, connection, abilities, name, options);
+  const found = await names.use(path, (name) => untilNoticed(() => attempt(name)));
   if (!found) return null;
   const { messages, codes, end } = found;
   const uidValidity = numberOf(codes.get("UIDVALIDITY"));
@@ -72,6 +75,15 @@ async function untilNoticed<T>(select: () => Promise<T>): Promise<T> {
   return select();
 }
 
+export interface OpenOptions {
+  /** With QRESYNC enabled: the server tells with the answer what of these UIDs has changed since (RFC 7162 section 3.2.5). */
+  since: MailboxNews["since"];
+  /** Whether another mailbox is left by this. */
+  hadSelected: boolean;
+  /** From here on untagged responses are of the new mailbox. */
+  onOpen: () => void;
+}
+
 interface Selected {
   messages: number;
   codes: Map<string, Value | undefined>;
@@ -83,21 +95,32 @@ async function select(
   connection: Connection,
   abilities: Abilities,
   name: Part,
+  { since, hadSelected, onOpen }: OpenOptions,
 ): Promise<Selected> {
   const selected: Selected = { messages: 0, codes: new Map(), end: null };
+  // Only a server that tells of changes with the opening has anything to say of both mailboxes that must be told apart.
+  if (!hadSelected || since === null) onOpen();
   selected.end = await connection.run({
     name: command,
-    parts: [`${command} `, name, abilities.condstore ? " (CONDSTORE)" : ""],
+    parts: [`${command} `, name, parameters(abilities, since)],
     onData: (response) => {
       if (response.name === "EXISTS") selected.messages = response.number ?? 0;
     },
     onStatus: (response) => {
       // What came before was of the mailbox that was selected until now (RFC 9051 section 7.1).
-      if (response.code === "CLOSED") Object.assign(selected, { messages: 0, codes: new Map() });
-      else if (response.code !== null) selected.codes.set(response.code, response.codeValues[0]);
+      if (response.code === "CLOSED") {
+        Object.assign(selected, { messages: 0, codes: new Map() });
+        onOpen();
+      } else if (response.code !== null) selected.codes.set(response.code, response.codeValues[0]);
     },
   });
   return selected;
+}
+
+/** Some servers miss the highest UIDs where the range ends in `*`: the highest that there can be is written out. */
+function parameters({ condstore }: Abilities, since: MailboxNews["since"]): string {
+  if (since) return ` (QRESYNC (${since.uidValidity} ${since.modseq} ${since.from}:4294967295))`;
+  return condstore ? " (CONDSTORE)" : "";
 }
 
 /** Without UIDVALIDITY (RFC 9051 section 7.1: "a server that does not keep UIDs") no id could be trusted to mean one message. */

@@ -18,7 +18,10 @@ export async function fetch(
   const names = itemNames(abilities, items);
   const wanted = isWanted(range);
   for (const { command, set } of sets(range)) {
-    await runFetch(connection, `${command} ${set} (${names})`, (response) => takeRow(rows, response, items, wanted));
+    const since = items.changedSince === undefined ? "" : ` (CHANGEDSINCE ${items.changedSince})`;
+    await runFetch(connection, `${command} ${set} (${names})${since}`, (response) =>
+      takeRow(rows, response, items, wanted),
+    );
   }
   return [...rows.values()];
 }

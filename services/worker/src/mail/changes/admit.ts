@@ -80,7 +80,7 @@ export async function shown(open: OpenMailbox, id: string, uid: number, state: F
   return {
     id,
     mailboxId: packMailboxId({ accountKey: open.account.key, mailboxKey: open.record.key }),
-    flags: state.flags,
+    flags: [...state.flags],
     modseq: state.modseq?.toString() ?? null,
     etag: `"${await messageEtag(open, uid, state)}"`,
   };

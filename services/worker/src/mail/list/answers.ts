@@ -1,6 +1,6 @@
 import type { ListMessagesOutput, MessagePage } from "@postern/protocol";
-import { Remembered } from "../../mirror/remembered.ts";
-import { type Page, pageOf } from "./request.ts";
+import { type Mark, Remembered } from "../../mirror/remembered.ts";
+import { contentEtag, type ListRequest, type Page, pageOf } from "./request.ts";
 import { stateEtag } from "./states.ts";
 
 /** A question about mailboxes, and what tells that they are as they were when it was answered. */
@@ -17,6 +17,8 @@ export interface AskedOf {
 export interface Answers {
   /** The page under these marks, given before or read now. */
   serve(asked: AskedOf, read: () => Promise<Page>): Promise<ListMessagesOutput>;
+  /** The same where the mark is of this process alone: the etag is then made of the page itself. */
+  serveAsRead(request: ListRequest, mark: Mark, read: () => Promise<Page>): Promise<ListMessagesOutput>;
   /** The page as it was given last, whatever has happened since; null where none is at hand. */
   latest(question: string): { page: MessagePage; asOf: number } | null;
 }
@@ -33,6 +35,13 @@ export function createAnswers(): Answers {
       const etag = await etags.recall(question, mark, () => stateEtag(question, marks));
       if (ifNoneMatch.has(etag)) return { notModified: true, etag };
       return pages.recall(question, mark, async () => pageOf(await read(), etag));
+    },
+    async serveAsRead(request, mark, read) {
+      const page = await pages.recall(request.pageQuestion, mark, async () => {
+        const parts = await read();
+        return pageOf(parts, await contentEtag(request, parts));
+      });
+      return request.ifNoneMatch.has(page.etag) ? { notModified: true, etag: page.etag } : page;
     },
     latest: (question) => {
       const known = pages.latest(question);

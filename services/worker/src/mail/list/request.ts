@@ -61,10 +61,14 @@ export async function packPage({ question, itemCursors }: ListRequest, parts: Pa
 }
 
 /** Where no mailbox's state tells whether anything has changed, the page itself does. */
-export async function pageAsRead({ pageQuestion, ifNoneMatch }: ListRequest, page: Page): Promise<ListMessagesOutput> {
-  const etag = await fingerprint(canonical({ pageQuestion, page }));
-  if (ifNoneMatch.has(etag)) return { notModified: true, etag };
+export async function pageAsRead(request: ListRequest, page: Page): Promise<ListMessagesOutput> {
+  const etag = await contentEtag(request, page);
+  if (request.ifNoneMatch.has(etag)) return { notModified: true, etag };
   return pageOf(page, etag);
+}
+
+export function contentEtag({ pageQuestion }: ListRequest, page: Page): Promise<string> {
+  return fingerprint(canonical({ pageQuestion, page }));
 }
 
 export function pageOf({ items, ...head }: Page, etag: string): MessagePage {

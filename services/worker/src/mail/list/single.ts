@@ -1,9 +1,11 @@
 import { Failure, type ListMessagesOutput, remark } from "@postern/protocol";
+import type { Current } from "../../mirror/mirrors.ts";
 import type { Core } from "../core.ts";
 import { type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import { readMessagesJson } from "../rows/read-messages.ts";
 import type { SortedCursor } from "./cursor.ts";
 import { merge } from "./merge.ts";
+import { currentMirror, isMirrored, mirroredParts } from "./mirrored.ts";
 import { newestFirst } from "./newest-first.ts";
 import { type Order, orderOf } from "./order.ts";
 import { ordered } from "./ordered.ts";
@@ -11,13 +13,13 @@ import { makeQuery, newBudget, tooCostly } from "./query.ts";
 import { cursorExpired, type ListRequest, packPage, type Page, pageAsRead, type PageParts } from "./request.ts";
 import { markOf } from "./states.ts";
 import { readStrand, type Strand } from "./strand.ts";
+import { uidCursor } from "./uid-cursor.ts";
 
-/** A page of one mailbox, in one visit to it. */
+/** A page of one mailbox: out of its mirror, or in one visit to it. */
 export async function listOne(core: Core, request: ListRequest, mailbox: number): Promise<ListMessagesOutput> {
   const { account, call, pageQuestion: question, ifNoneMatch } = request;
   const proved = await prove(core, account, mailbox, call);
-  const mark = proved && markOf(proved.record.key, proved.proof);
-  const read = (): Promise<Page> =>
+  const visit = (): Promise<Page> =>
     openMailbox(core, { account, mailbox, lane: "interactive", call, proved }, async (open) =>
       packPage(
         request,
@@ -26,17 +28,38 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
           : await newestParts(core, request, open),
       ),
     );
-  if (proved === null || mark === null) {
-    remark(call.report.explained, NOTHING_TELLS);
-    return pageAsRead(request, await read());
+  const { explained } = call.report;
+  if (proved === null) {
+    remark(explained, NOTHING_TELLS);
+    return pageAsRead(request, await visit());
   }
+  const { asOf } = proved.proof;
+  const wish = { needs: request.needs, limit: request.span.limit, call };
+  const mirror = (): Promise<Current | null> => currentMirror(core, account, proved, wish);
   let isRead = false;
-  const answer = await core.answers.serve({ question, marks: [mark], asOf: proved.proof.asOf, ifNoneMatch }, () => {
+  const read = async (current: Current | null): Promise<Page> => {
     isRead = true;
-    return read();
-  });
-  remark(call.report.explained, isRead ? MUST_BE_READ : AT_HAND);
-  return answer;
+    const parts = await mirroredParts(core, request, proved, current);
+    return parts ? packPage(request, parts) : visit();
+  };
+  const remarked = (answer: ListMessagesOutput): ListMessagesOutput => {
+    remark(explained, isRead ? MUST_BE_READ : AT_HAND);
+    return answer;
+  };
+  const mark = markOf(proved.record.key, proved.proof);
+  if (mark !== null) {
+    const asked = { question, marks: [mark], asOf, ifNoneMatch };
+    const make = async (): Promise<Page> => read(isMirrored(request) ? await mirror() : null);
+    return remarked(await core.answers.serve(asked, make));
+  }
+  // Without CONDSTORE it is the mirror, fed by the connection that holds the mailbox, that tells whether anything changed.
+  const current = await mirror();
+  if (!current) {
+    remark(explained, NOTHING_TELLS);
+    return pageAsRead(request, await visit());
+  }
+  const own = [proved.record.key, proved.proof.uidValidity, current.mirror.version].join(".");
+  return remarked(await core.answers.serveAsRead(request, { mark: own, asOf }, () => read(current)));
 }
 
 const AT_HAND = "The page was at hand: by its state, the mailbox is as it was when the page was made.";
@@ -58,13 +81,6 @@ async function newestParts(core: Core, request: ListRequest, open: OpenMailbox):
     }),
     end: page.end === null ? null : at(page.end),
   };
-}
-
-function uidCursor({ cursor }: ListRequest, uidValidity: number): number | null {
-  if (cursor === null) return null;
-  if (cursor.order !== "uid") throw new Failure("cursor-mismatch");
-  if (cursor.uidValidity !== uidValidity) throw cursorExpired();
-  return cursor.uid;
 }
 
 async function sortedParts(core: Core, request: ListRequest, open: OpenMailbox, order: Order): Promise<PageParts> {

@@ -1,10 +1,9 @@
 import type { ImapSession } from "../../imap/session.ts";
 import { fingerprint } from "../digest.ts";
-import type { OpenMailbox } from "../open-mailbox.ts";
 
 /** What changes of a message while it stays where it is. */
 export interface FlagState {
-  flags: string[];
+  flags: readonly string[];
   modseq: bigint | null;
 }
 
@@ -22,8 +21,14 @@ export async function readFlags(session: ImapSession, uids: readonly number[]): 
   );
 }
 
+/** Where messages are whose etags are made. `highestModseq`: null where MODSEQs tell nothing. */
+interface Marked {
+  record: { key: number };
+  state: { uidValidity: number; highestModseq: bigint | null };
+}
+
 /** Strong: changes with the flags and the mailbox, and with nothing else. Without CONDSTORE it is made of the flags. */
-export async function messageEtag({ record, state }: OpenMailbox, uid: number, flags: FlagState): Promise<string> {
+export async function messageEtag({ record, state }: Marked, uid: number, flags: FlagState): Promise<string> {
   const place = [record.key, state.uidValidity, uid].map((part) => part.toString(36)).join("-");
   const isCounted = flags.modseq !== null && state.highestModseq !== null;
   const change = isCounted

@@ -2,7 +2,6 @@ import { type Address, type Message, type MessageField, packMailboxId } from "@p
 import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
 import { attachmentsOf, partsOf } from "../content/index.ts";
 import { hasAttachments } from "../list/query.ts";
-import type { OpenMailbox } from "../open-mailbox.ts";
 import type { Body } from "./bodies.ts";
 import type { Facts } from "./facts.ts";
 import type { FlagState } from "./flags.ts";
@@ -19,7 +18,7 @@ export interface Row {
 }
 
 /** The message with just the fields that were asked for, and its id. */
-export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly MessageField[]): Message {
+export function shapeMessage(open: ShownIn, row: Row, fields: readonly MessageField[]): Message {
   const place = { accountKey: open.account.key, mailboxKey: open.record.key };
   const { id } = row;
   const values = fields.map((field) => [field, field === "id" ? id : shapers[field](row, place)] as const);
@@ -27,7 +26,7 @@ export function shapeMessage(open: OpenMailbox, row: Row, fields: readonly Messa
 }
 
 /** The same as JSON: what is ready is taken as it is, and the rest is put into the holes between. */
-export function messageJson(open: OpenMailbox, row: KnownRow, fields: readonly MessageField[]): string {
+export function messageJson(open: ShownIn, row: KnownRow, fields: readonly MessageField[]): string {
   const place = { accountKey: open.account.key, mailboxKey: open.record.key };
   const id = JSON.stringify(row.id);
   let json = "";
@@ -39,6 +38,16 @@ export function messageJson(open: OpenMailbox, row: KnownRow, fields: readonly M
     return row.known.field(field, (facts) => shapers[field]({ ...row, facts }, place));
   }
 }
+
+/** Where messages are that are shown. */
+export interface ShownIn {
+  account: { key: number };
+  record: { key: number };
+  state: { uidValidity: number };
+}
+
+/** For messages of which no octets were asked for. */
+export const noBody: Body = { text: null, html: null, headers: [], rawHeaders: "", references: [], truncated: [] };
 
 export interface KnownRow extends Omit<Row, "facts"> {
   known: Known;
@@ -81,7 +90,7 @@ const shapers: Shapers = {
   sentAt: ({ facts }) => time(facts.envelope?.date),
   receivedAt: ({ facts }) => time(facts.internalDate),
   size: ({ facts }) => facts.size ?? 0,
-  flags: ({ flags }) => flags?.flags ?? [],
+  flags: ({ flags }) => [...(flags?.flags ?? [])],
   modseq: ({ flags }) => flags?.modseq?.toString() ?? null,
   snippet: ({ facts }) => facts.snippet ?? null,
   hasAttachments: ({ facts }) => (facts.structure ? hasAttachments(facts.structure) : false),

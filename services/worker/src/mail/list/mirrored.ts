@@ -1,0 +1,146 @@
+import type { Call } from "@postern/protocol";
+import type { FetchItems } from "../../imap/session.ts";
+import type { Current, MirrorPlace } from "../../mirror/mirrors.ts";
+import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
+import type { Core } from "../core.ts";
+import type { AccountRef } from "../mailboxes/registry.ts";
+import { makeIds, type Proved } from "../open-mailbox.ts";
+import { keysOf } from "../rows/fact-store.ts";
+import { placeOf } from "../rows/fact-reader.ts";
+import { complete, factsOf, type FactsPlace, itemsOf, keep, lackingOf } from "../rows/facts.ts";
+import { messageEtag } from "../rows/flags.ts";
+import { Known } from "../rows/known.ts";
+import { messageJson, noBody } from "../rows/shape.ts";
+import type { Needs } from "../rows/needs.ts";
+import type { ListRequest, PageParts } from "./request.ts";
+import { uidCursor } from "./uid-cursor.ts";
+
+/** The mailbox's mirror as it is now; null: it is to be read past it. */
+export function currentMirror(
+  core: Core,
+  account: AccountRef,
+  { record, proof }: Proved,
+  { needs, limit, call }: { needs: Needs; limit: number; call: Call },
+): Promise<Current | null> {
+  const place = mirrorPlace(account, { record, proof });
+  const facts = placeOf(place, proof.uidValidity);
+  // Most mailboxes have few gaps at their end: what is likely to be on the first page comes with the mirror.
+  const likely = Array.from({ length: limit }, (_, at) => (proof.uidNext ?? 0) - 1 - at).filter((uid) => uid > 0);
+  const take = (values: readonly (Uint8Array | null)[]): void => void core.facts.take(facts, likely, values);
+  const alongside = { keys: keysOf(facts, likely), take };
+  const items = (): FetchItems => unlessKnown(core, facts, likely, needs);
+  return core.mirrors.current(place, proof, { rows: limit, items }, call, alongside);
+}
+
+/** What is to be fetched of messages that probably have these UIDs: nothing where most of them are known. */
+function unlessKnown(core: Core, place: FactsPlace, likely: readonly number[], needs: Needs): FetchItems {
+  const lacking = lackingOf(core.facts.atHand(place, likely), likely, needs.facts);
+  return lacking.length === 0 || lacking.length < likely.length / 2 ? {} : itemsOf(needs.facts);
+}
+
+function mirrorPlace(account: AccountRef, { record }: Proved): MirrorPlace {
+  return { account, mailbox: record.key, path: record.path };
+}
+
+/** A page of all of one mailbox's messages by UID, out of its mirror and what is known of them. Null: not all is known. */
+export async function mirroredParts(
+  core: Core,
+  request: ListRequest,
+  proved: Proved,
+  current: Current | null,
+): Promise<PageParts | null> {
+  const { account, call, needs } = request;
+  if (!current || !isMirrored(request)) return null;
+  const page = await pageOf(core, request, proved, current);
+  if (!page) return null;
+  const { uidValidity } = proved.proof;
+  const uids = page.messages.map(({ uid }) => uid);
+  const place = mirrorPlace(account, proved);
+  const known = await knownOf(core, place, uidValidity, uids, needs, call);
+  if (!known) return null;
+  const epoch = { mailbox: proved.record.key, uidValidity };
+  const ids = await makeIds(core, account, epoch, uids, call);
+  const show = (message: MirroredMessage): ReturnType<typeof shown> =>
+    shown(request, proved, message, { known: known.get(message.uid), id: ids.get(message.uid) });
+  const items = await Promise.all(page.messages.map(show));
+  const end = uids.at(-1);
+  return {
+    hasNext: page.hasNext,
+    hasPrevious: page.hasPrevious,
+    total: page.total,
+    items: items.flatMap((item) => item ?? []),
+    end: end === undefined ? null : { order: "uid", uidValidity, uid: end },
+  };
+}
+
+/** Whether a mirror can give it: all messages in the order of their UIDs, and nothing that is in their octets. */
+export function isMirrored({ filter, sort, needs: { text, html, header } }: ListRequest): boolean {
+  return filter === null && sort === null && !text && !html && header === "none";
+}
+
+/** What lies just below what is held is fetched; what lies far below is not. */
+async function pageOf(
+  core: Core,
+  request: ListRequest,
+  proved: Proved,
+  current: Current,
+): Promise<MirroredPage | null> {
+  const { account, needs, call, span } = request;
+  const { mirror } = current;
+  const { uidValidity } = proved.proof;
+  const place = mirrorPlace(account, proved);
+  learn(core, place, uidValidity, current, needs);
+  const cursor = uidCursor(request, uidValidity);
+  const page = mirror.page({ ...span, cursor });
+  if (page || span.direction === "backward" || (cursor !== null && cursor < mirror.floor)) return page;
+  const facts = placeOf(place, uidValidity);
+  const likely = Array.from({ length: span.limit }, (_, at) => mirror.floor - 1 - at).filter((uid) => uid > 0);
+  await core.facts.recall(facts, likely);
+  const wish = { rows: span.limit, items: () => unlessKnown(core, facts, likely, needs) };
+  const extended = await core.mirrors.extend(place, mirror, wish, call);
+  if (!extended) return null;
+  learn(core, place, uidValidity, extended, needs);
+  return mirror.page({ ...span, cursor });
+}
+
+/** Takes in what was fetched beside flags. */
+function learn(core: Core, place: MirrorPlace, uidValidity: number, { fetched }: Current, needs: Needs): void {
+  if (fetched.length === 0 || needs.facts.length === 0) return;
+  const facts = new Map(fetched.map((row) => [row.uid, factsOf(row)]));
+  const uids = [...facts.keys()];
+  const at = placeOf(place, uidValidity);
+  const known = core.facts.atHand(at, uids);
+  complete(known, uids, facts, needs.facts);
+  keep(core.facts, at, uids, known);
+}
+
+/** Null: a snippet is still to be made, for which the text has to be read. */
+async function knownOf(
+  core: Core,
+  place: MirrorPlace,
+  uidValidity: number,
+  uids: readonly number[],
+  needs: Needs,
+  call: Call,
+): Promise<Map<number, Known> | null> {
+  if (needs.facts.length === 0 && !needs.snippet) return new Map(uids.map((uid) => [uid, nothing]));
+  const known = await core.factReader.read(place, uidValidity, uids, needs.facts, call);
+  if (needs.snippet && uids.some((uid) => known.get(uid)?.has("snippet") !== true)) return null;
+  return known;
+}
+
+const nothing = new Known({});
+
+async function shown(
+  request: ListRequest,
+  { record, proof }: Proved,
+  { uid, flags, modseq }: MirroredMessage,
+  { known, id }: { known: Known | undefined; id: string | undefined },
+): Promise<PageParts["items"][number] | null> {
+  if (!known || id === undefined) return null;
+  const open = { account: request.account, record, state: proof };
+  const state = { flags, modseq };
+  const etag = request.fields.includes("etag") ? await messageEtag(open, uid, state) : null;
+  const json = messageJson(open, { id, uid, known, flags: state, etag, body: noBody }, request.fields);
+  return { json, cursor: { order: "uid", uidValidity: proof.uidValidity, uid } };
+}
