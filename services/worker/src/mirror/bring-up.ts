@@ -14,8 +14,8 @@ export interface Held {
 export interface Wish {
   /** How many of the newest are to be held at least. */
   rows: number;
-  /** What is fetched of messages that are learnt of, in the same FETCH. */
-  items: FetchItems;
+  /** What is fetched of messages that are learnt of, in the same FETCH. `isNew`: they have come since. */
+  items: (isNew: boolean) => FetchItems;
   /** HIGHESTMODSEQ and UIDNEXT as proved before this, where they were. */
   proof: { highestModseq: bigint | null; uidNext: number | null } | null;
 }
@@ -72,7 +72,7 @@ export async function extendDown(
   held: Held,
   session: ImapSession,
   rows: number,
-  items: FetchItems,
+  items: Wish["items"],
 ): Promise<FetchedMessage[] | null> {
   const { feed, mirror } = held;
   if (!feed || session.news !== feed || feed.state !== "following") return null;
@@ -132,7 +132,8 @@ class BringUp {
       const from = Math.max(1, to - Math.max(1, wish.rows) + 1);
       const { moves } = feed;
       feed.gather("below");
-      const rows = from > to ? [] : await session.fetch({ sequence: { from, to } }, { flags: true, ...wish.items });
+      const rows =
+        from > to ? [] : await session.fetch({ sequence: { from, to } }, { flags: true, ...wish.items(false) });
       const gathered = feed.takeGathered().filter(({ sequence }) => sequence >= from && sequence <= to);
       if (feed.moves === moves && gathered.length === to - from + 1) {
         this.fetched.push(...rows);
@@ -225,7 +226,7 @@ class BringUp {
     feed.gather("new");
     const isFew = feed.count - mirror.total <= MOST_WHOLE;
     const range = { uidRange: { from: mirror.uidNext, to: HIGHEST_UID } };
-    const rows = await session.fetch(range, { flags: true, ...(isFew && wish.items) });
+    const rows = await session.fetch(range, { flags: true, ...(isFew && wish.items(true)) });
     this.fetched.push(...rows);
     this.append(feed);
   }

@@ -20,7 +20,7 @@ export interface MirrorWish {
   /** How many of the newest messages are to be held at least. */
   rows: number;
   /** What is to be fetched beside flags of messages that are learnt of, as it turns out when they are fetched. */
-  items: () => FetchItems;
+  items: (isNew: boolean) => FetchItems;
 }
 
 /** Values that are read from the cache in the same round trip as a mirror. */
@@ -106,7 +106,7 @@ export class Mirrors {
     const key = `fetch ${place.account.key} ${place.mailbox} ${mirror.uidValidity} ${floor} ${wish.rows}`;
     const fetched = await this.shared.ask(key, call, (own) =>
       this.lend(entry, own, async (session) =>
-        entry.mirror === mirror && mirror.floor === floor ? extendDown(entry, session, wish.rows, wish.items()) : null,
+        entry.mirror === mirror && mirror.floor === floor ? extendDown(entry, session, wish.rows, wish.items) : null,
       ),
     );
     return fetched && { mirror, fetched };
@@ -133,7 +133,7 @@ export class Mirrors {
       const { proof, wish } = entry;
       entry.wish = noWish;
       const { highestModseq, uidNext } = proof;
-      const wanted = { rows: wish.rows, items: wish.items(), proof: { highestModseq, uidNext } };
+      const wanted = { rows: wish.rows, items: wish.items, proof: { highestModseq, uidNext } };
       let fetched = await bringUp(entry, session, entry.place.path, wanted);
       if (fetched === null) {
         entry.mirror = new Mirror(proof.uidValidity);
@@ -255,8 +255,8 @@ export class Following {
 
 const noWish: MirrorWish = { rows: 0, items: () => ({}) };
 
-function both(one: () => FetchItems, other: () => FetchItems): () => FetchItems {
-  return () => ({ ...one(), ...other() });
+function both(one: MirrorWish["items"], other: MirrorWish["items"]): MirrorWish["items"] {
+  return (isNew) => ({ ...one(isNew), ...other(isNew) });
 }
 
 /** `1`: the version of what is kept. */

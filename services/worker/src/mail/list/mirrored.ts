@@ -28,7 +28,8 @@ export function currentMirror(
   const likely = Array.from({ length: limit }, (_, at) => (proof.uidNext ?? 0) - 1 - at).filter((uid) => uid > 0);
   const take = (values: readonly (Uint8Array | null)[]): void => void core.facts.take(facts, likely, values);
   const alongside = { keys: keysOf(facts, likely), take };
-  const items = (): FetchItems => unlessKnown(core, facts, likely, needs);
+  const items = (isNew: boolean): FetchItems =>
+    isNew ? itemsOf(needs.facts) : unlessKnown(core, facts, likely, needs);
   return core.mirrors.current(place, proof, { rows: limit, items }, call, alongside);
 }
 
