@@ -3,10 +3,10 @@ import type { FastifyRequest } from "fastify";
 import * as z from "zod";
 
 const command = z.object({
-  command: z.string(),
-  ms: z.number(),
+  command: z.string().describe("Its name: `STATUS`, `FETCH` and so on."),
+  ms: z.number().describe("From its first octet to the server's last word on it."),
   octets: z.int().describe("Received during it."),
-  ok: z.boolean(),
+  ok: z.boolean().describe("Whether the server carried it out."),
   shared: z.boolean().describe("Was sent for others too, who waited for the same."),
 });
 
@@ -18,8 +18,8 @@ export const explanation = z
     imapMs: z.number().describe("Waited for the mail server; commands that ran side by side count each."),
     waitMs: z.number().describe("Waited for a connection."),
     cache: z
-      .object({ hits: z.int(), misses: z.int() })
-      .describe("Facts of messages that were known, and that were not."),
+      .object({ hits: z.int().describe("Were known."), misses: z.int().describe("Had to be asked for.") })
+      .describe("Facts of messages."),
     remarks: z.array(z.string()).describe("What decided the cost, in words."),
   })
   .meta({ id: "Explanation", description: "How the answer came about; there where `explain=true` asked for it." });
