@@ -49,6 +49,7 @@ const needs: Record<string, string[]> = {
   deleteAccount: ["manage"],
   appendMessage: ["write"],
   createUpload: ["write"],
+  replaceMessage: ["write"],
   createToken: [],
   listTokens: [],
   deleteToken: [],

@@ -180,6 +180,13 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         body: "The menu",
         headers: { "content-type": "text/plain" },
       });
+      const draft = await carryOut("appendMessage", 201, "/v1/accounts/alice/messages?mailbox=inbox", {
+        body: { subject: "A draft", text: "Begun" },
+      });
+      await carryOut("replaceMessage", 200, `/v1/accounts/alice/messages/${String(draft.body.id)}`, {
+        method: "PUT",
+        body: { subject: "A draft", text: "Done" },
+      });
       await carryOut("getMessage", 200, message);
       await carryOut("readRaw", 200, `${message}/raw`);
       await carryOut("readPart", 200, `${message}/parts/1`);

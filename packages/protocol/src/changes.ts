@@ -5,11 +5,11 @@ import { mailboxRef } from "./mailbox.ts";
 import { message } from "./message.ts";
 
 /** A system flag that can be set, or a keyword: an atom (RFC 9051 section 9). */
-const flag = z
+export const flag = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^(?:\\(?:Seen|Answered|Flagged|Draft|Deleted)|[!#$&'+-[^-z|}~]+)$/);
+  .regex(/^(?:\\(?:Seen|Answered|Flagged|Draft|Deleted)|[!#$&'+-[^-z|}~]+)$/, "is no flag that can be set");
 const flags = z.array(flag).max(100);
 
 export const flagChange = z

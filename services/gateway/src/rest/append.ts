@@ -1,12 +1,24 @@
-import { type Draft, draft, Failure, flag, listFields, mailboxRef, type Octets } from "@postern/protocol";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import {
+  type Call,
+  type Draft,
+  draft,
+  Failure,
+  flag,
+  type Input,
+  listFields,
+  mailboxRef,
+  type Message,
+  type Octets,
+} from "@postern/protocol";
+import type { FastifyRequest } from "fastify";
 import * as z from "zod";
 import { publicPath } from "../http/addresses.ts";
+import { strongEtagsIn } from "./etags.ts";
 import { exampleDraft, exampleLetter, exampleListed } from "./examples.ts";
 import { shownMessage } from "./messages.ts";
 import { ofStoring } from "./problem-responses.ts";
-import { asOf, json, location } from "./responses.ts";
-import { accountParams, enterUpload, type RestOptions, type Scoped } from "./routes.ts";
+import { asOf, json, location, messageAnswer } from "./responses.ts";
+import { accountParams, enterUpload, ifMatch, messageParams, type RestOptions, type Scoped } from "./routes.ts";
 import { documentedAs } from "./schema.ts";
 
 /** Octets as they come, behind the media type of a whole message. */
@@ -71,15 +83,70 @@ export function appendRoutes(app: Scoped, { mail, publicUrl }: RestOptions): voi
     handler: async (request, reply) => {
       const { account } = request.params;
       const call = enterUpload(request, reply, account, "write");
-      const isRaw = isRawMessage(request);
-      if (request.body === undefined) throw new Failure("invalid-request", { detail: "There is no message to store." });
-      const wanted = storing(account, request.query, isRaw ? asArrived : asDraft);
-      const { message } = isRaw
-        ? await mail.appendMessage(wanted, call, request.body as Octets)
-        : await mail.composeMessage({ ...wanted, draft: request.body as Draft }, call);
-      return created(reply, publicUrl, account, message);
+      const { mailbox, flags, receivedAt } = request.query;
+      const otherwise = isRawMessage(request) ? asArrived : asDraft;
+      const message = await store(request, call, {
+        account,
+        where: { mailbox: mailbox ?? otherwise.mailbox },
+        flags: flags ?? otherwise.flags,
+        receivedAt,
+      });
+      const path = publicPath(publicUrl, `/v1/accounts/${account}/messages/${message.id}`);
+      void reply.code(201).header("location", path);
+      return message;
     },
   });
+
+  app.route({
+    method: "PUT",
+    url: "/accounts/:account/messages/:message",
+    schema: {
+      operationId: "replaceMessage",
+      summary: "Replace a draft",
+      description:
+        "By a whole message or by one that is composed, as when one is stored. It keeps its id, its mailbox, and its flags unless told otherwise. Only what has the flag `\\Draft` can be replaced.",
+      tags: ["messages"],
+      params: messageParams,
+      querystring: storeQuery.omit({ mailbox: true }),
+      fields: z.object({ "If-Match": ifMatch }),
+      body: { content: bodyKinds },
+      response: { 200: json("The message as it is now.", shownMessage, exampleListed, messageAnswer) },
+      failures: [...ofStoring, "precondition-failed", "expunge-withheld", "not-possible", "partly-done"],
+    },
+    handler: async (request, reply) => {
+      const { account, message: replaces } = request.params;
+      const call = enterUpload(request, reply, account, "write");
+      const ifMatch = strongEtagsIn(request.headers["if-match"]);
+      const where = { replaces, ...(ifMatch && { ifMatch }) };
+      const message = await store(request, call, { account, where, ...request.query });
+      void reply
+        .header("etag", message.etag)
+        .header("cache-control", "private, no-cache")
+        .header("vary", "authorization");
+      return message;
+    },
+  });
+
+  async function store(request: FastifyRequest, call: Call, { flags, receivedAt, ...rest }: Storing): Promise<Message> {
+    if (request.body === undefined) throw new Failure("invalid-request", { detail: "There is no message to store." });
+    const wanted = {
+      ...rest,
+      fields: [...listFields],
+      ...(flags && { flags }),
+      ...(receivedAt !== undefined && { receivedAt }),
+    };
+    const { message } = isRawMessage(request)
+      ? await mail.appendMessage(wanted, call, request.body as Octets)
+      : await mail.composeMessage({ ...wanted, draft: request.body as Draft }, call);
+    return message;
+  }
+}
+
+interface Storing {
+  account: string;
+  where: Input<"appendMessage">["where"];
+  flags?: string[] | undefined;
+  receivedAt?: string | undefined;
 }
 
 /** Where a message goes, and how it is marked, unless the request says otherwise. */
@@ -91,26 +158,6 @@ interface Otherwise {
 const asArrived: Otherwise = { mailbox: "inbox", flags: [] };
 const asDraft: Otherwise = { mailbox: "drafts", flags: ["\\Draft", "\\Seen"] };
 
-function storing(account: string, { mailbox, flags, receivedAt }: z.infer<typeof storeQuery>, otherwise: Otherwise) {
-  return {
-    account,
-    mailbox: mailbox ?? otherwise.mailbox,
-    flags: flags ?? otherwise.flags,
-    fields: [...listFields],
-    ...(receivedAt !== undefined && { receivedAt }),
-  };
-}
-
 function isRawMessage({ headers }: FastifyRequest): boolean {
   return /^\s*message\/rfc822\s*(;|$)/i.test(headers["content-type"] ?? "");
-}
-
-function created<T extends { id: string }>(
-  reply: FastifyReply,
-  publicUrl: string | undefined,
-  account: string,
-  message: T,
-): FastifyReply {
-  const path = publicPath(publicUrl, `/v1/accounts/${account}/messages/${message.id}`);
-  return reply.code(201).header("location", path).send(message);
 }

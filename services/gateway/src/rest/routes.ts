@@ -77,6 +77,8 @@ export const maxStale = z
   .describe("`max-stale=N`: what was so N seconds ago will do, without asking the mail server, if it is at hand.");
 export const ifNoneMatch = z.string().optional().describe("ETags that the client holds; a hit is answered with 304.");
 
+export const ifMatch = z.string().optional().describe("ETags of the states in which the message may be changed.");
+
 export const nextCursor = z.string().nullable().describe("For the next page; null on the last.");
 
 /** How many items a page has. */

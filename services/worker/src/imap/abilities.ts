@@ -19,6 +19,7 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     objectId: has("OBJECTID"),
     quota: has("QUOTA"),
     move: has("MOVE") || rev2,
+    replace: has("REPLACE"),
     uidPlus: has("UIDPLUS") || rev2,
     binary: has("BINARY") || rev2,
     utf8: has("UTF8=ACCEPT"),

@@ -9,6 +9,7 @@ import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
 import { list } from "./commands/list.ts";
 import { quota } from "./commands/quota.ts";
+import { replace } from "./commands/replace.ts";
 import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
 import { select } from "./commands/select.ts";
 import { sort } from "./commands/sort.ts";
@@ -223,6 +224,10 @@ export class Session implements OpenSession {
 
   unsubscribe(path: string): Promise<void> {
     return subscribe(this.wire, this.names, path, "UNSUBSCRIBE");
+  }
+
+  replace(path: string, uid: number, items: AppendItems): Promise<Appended | null> {
+    return replace(this.wire, this.names, path, uid, items);
   }
 
   async logout(): Promise<void> {

@@ -69,6 +69,8 @@ export interface ImapSession {
   expungeAll(): Promise<void>;
   /** Null: there is no such mailbox. `payload-too-large` where the server's limit is known. */
   append(path: string, items: AppendItems): Promise<Appended | null>;
+  /** As `append`, in the place of a message of the mailbox at `path`, which `select` opened; only with `abilities.replace`. */
+  replace(path: string, uid: number, items: AppendItems): Promise<Appended | null>;
   /** CREATE. `role` marks it where the server takes such marks. Throws `mailbox-exists`. */
   create(path: string, role?: string): Promise<void>;
   subscribe(path: string): Promise<void>;
@@ -156,6 +158,8 @@ export interface Abilities {
   quota: boolean;
   move: boolean;
   uidPlus: boolean;
+  /** RFC 8508. */
+  replace: boolean;
   binary: boolean;
   utf8: boolean;
   /** Octets that a message may have at most (RFC 7889); null where it is not told for all mailboxes alike. */

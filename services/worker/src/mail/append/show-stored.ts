@@ -1,19 +1,17 @@
-import { type Call, Failure, isFailure, type Message, type MessageField, packMessageId } from "@postern/protocol";
+import { type Call, Failure, isFailure, type Message, type MessageField } from "@postern/protocol";
 import { afterwards } from "../afterwards.ts";
 import type { Core } from "../core.ts";
 import { getMessages } from "../get-messages.ts";
-import type { MessagePlace } from "@postern/store";
 import type { AccountRef } from "../mailboxes/registry.ts";
 
 /** A message that was just stored, as any read would show it. */
 export async function showStored(
   core: Core,
   account: AccountRef,
-  { mailbox, uidValidity, uid }: MessagePlace,
+  id: string,
   fields: readonly MessageField[],
   call: Call,
 ): Promise<Message> {
-  const id = packMessageId({ accountKey: account.key, mailboxKey: mailbox, uidValidity, uid });
   const [result] = await read(core, account, id, fields, afterwards(call));
   if (!result) return { id };
   if ("message" in result) return result.message;

@@ -15,6 +15,8 @@ export interface NewMessage {
   /** Null: now. */
   receivedAt: Date | null;
   spooled: Spooled;
+  /** The UID of a message of the mailbox that goes in the same step, where the server can do that. */
+  inPlaceOf?: number;
 }
 
 /** A mailbox as it was before a message was stored in it: what is found in it later at or above `uidNext` is new. */
@@ -70,14 +72,16 @@ async function append(
   core: Core,
   account: AccountRef,
   { path }: MailboxRecord,
-  { flags, receivedAt, spooled }: NewMessage,
+  { flags, receivedAt, spooled, inPlaceOf }: NewMessage,
   call: Call,
 ): Promise<Appended> {
   const lane = spooled.size > LARGE ? "bulk" : "interactive";
-  const appended = await core.sessions.use({ account: account.id, lane, call }, (session) => {
+  const { size, octets } = spooled;
+  const items = { flags, internalDate: receivedAt, size, octets };
+  const appended = await core.sessions.use({ account: account.id, lane, call }, async (session) => {
+    if (inPlaceOf !== undefined && !(await session.select(path))) return null;
     core.ownership.assertHeld(account.id);
-    const { size, octets } = spooled;
-    return session.append(path, { flags, internalDate: receivedAt, size, octets });
+    return inPlaceOf === undefined ? session.append(path, items) : session.replace(path, inPlaceOf, items);
   });
   if (appended === null) throw noSuchMailbox();
   return appended;

@@ -4,8 +4,8 @@ import type { Core } from "../core.ts";
 import type { AccountRef } from "./registry.ts";
 
 /** What a mailbox for a role is called where there is none. */
-const names = { trash: "Trash", drafts: "Drafts", sent: "Sent", junk: "Junk", archive: "Archive" } as const;
-export type MadeRole = keyof typeof names;
+export const madeRoles = { trash: "Trash", drafts: "Drafts", sent: "Sent", junk: "Junk", archive: "Archive" } as const;
+export type MadeRole = keyof typeof madeRoles;
 
 /**
  * The mailbox that has this role, made where there is none (RFC 6154 section 3): beside INBOX, or below it where a server
@@ -19,8 +19,8 @@ export async function ensureRole(core: Core, account: AccountRef, role: MadeRole
   const others = listed.filter(({ path }) => path !== "INBOX");
   const isBelow = delimiter && others.length > 0 && others.every(({ path }) => path.startsWith(`INBOX${delimiter}`));
   const paths = [
-    `${isBelow ? `INBOX${delimiter}` : ""}${names[role]}`,
-    ...(delimiter ? [`INBOX${delimiter}${names[role]}`] : []),
+    `${isBelow ? `INBOX${delimiter}` : ""}${madeRoles[role]}`,
+    ...(delimiter ? [`INBOX${delimiter}${madeRoles[role]}`] : []),
   ];
   await make(core, account, role, [...new Set(paths)], call);
   const made = await find(core, account, role, call);

@@ -80,7 +80,8 @@ export class PlaceMemory {
       const birth = births[index] ?? from;
       travelled.from.add(textOf.epoch(from)).add(textOf.epoch(birth));
       travelled.to.add(textOf.epoch(to));
-      this.held.births.delete(`${turn} ${textOf.place(from)}`);
+      // Who read the message before it left shows it still: no other will ever be at that place.
+      this.held.births.set(`${turn} ${textOf.place(from)}`, { place: birth });
       this.held.births.set(`${turn} ${textOf.place(to)}`, { place: birth });
       this.held.places.set(`${turn} ${textOf.place(birth)}`, { place: to });
     }
