@@ -188,6 +188,8 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         body: { subject: "A draft", text: "Done" },
       });
       await carryOut("getMessage", 200, message);
+      const { threadId } = (await ask(message)).body;
+      await carryOut("getThread", 200, `/v1/accounts/alice/threads/${String(threadId)}?limit=1&fields=subject`);
       await carryOut("readRaw", 200, `${message}/raw`);
       await carryOut("readPart", 200, `${message}/parts/1`);
       assert.deepEqual(

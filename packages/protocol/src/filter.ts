@@ -38,6 +38,7 @@ export const filterKeys = {
   draft: z.boolean().optional().describe("Is a draft."),
   keyword: keyword.optional().describe("Has this flag or keyword."),
   notKeyword: keyword.optional().describe("Lacks this flag or keyword."),
+  threadId: z.string().min(1).max(128).optional().describe("Of this thread."),
   hasAttachment: z.boolean().optional().describe("Has an attachment."),
 } as const;
 

@@ -7,6 +7,7 @@ import { crc32 } from "node:zlib";
  *
  *     mbx_ base64url( version:1  accountKey:6  mailboxKey:4                        checksum:3 )
  *     msg_ base64url( version:1  accountKey:6  mailboxKey:4  uidValidity:4  uid:4  checksum:3 )
+ *     thr_ base64url( version:1  accountKey:6  thread:5                            checksum:3 )
  */
 export interface MailboxBirthplace {
   /** 48 random bits given to an account when it is registered, so that ids die with it. */
@@ -20,9 +21,16 @@ export interface MessageBirthplace extends MailboxBirthplace {
   uid: number;
 }
 
+export interface ThreadName {
+  accountKey: number;
+  /** Counted up within an account. */
+  thread: number;
+}
+
 const VERSION = 1;
 const MAILBOX_BYTES = 14;
 const MESSAGE_BYTES = 22;
+const THREAD_BYTES = 15;
 const CHECKSUM_BYTES = 3;
 
 export function packMailboxId(place: MailboxBirthplace): string {
@@ -49,6 +57,20 @@ export function packMessageId(place: MessageBirthplace): string {
 export function unpackMessageId(id: string): MessageBirthplace | null {
   const bytes = open(id, "msg_", MESSAGE_BYTES);
   return bytes && { ...readMailbox(bytes), uidValidity: bytes.readUInt32BE(11), uid: bytes.readUInt32BE(15) };
+}
+
+export function packThreadId({ accountKey, thread }: ThreadName): string {
+  const bytes = Buffer.allocUnsafe(THREAD_BYTES);
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUIntBE(accountKey, 1, 6);
+  bytes.writeUIntBE(thread, 7, 5);
+  return `thr_${seal(bytes)}`;
+}
+
+/** Null for anything that `packThreadId` cannot have made. */
+export function unpackThreadId(id: string): ThreadName | null {
+  const bytes = open(id, "thr_", THREAD_BYTES);
+  return bytes && { accountKey: bytes.readUIntBE(1, 6), thread: bytes.readUIntBE(7, 5) };
 }
 
 function writeMailbox(bytes: Buffer, place: MailboxBirthplace): void {

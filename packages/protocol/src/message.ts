@@ -47,6 +47,7 @@ const addresses = z.array(address);
 export const messageFields = {
   id: z.string().describe("Names this message for good."),
   mailboxId: z.string().describe("The mailbox that it is in."),
+  threadId: z.string().describe("The conversation that it is of. Never changes."),
   messageId: z.string().nullable().describe("Message-ID with its angle brackets."),
   subject: z.string().nullable().describe("Decoded to Unicode."),
   from: addresses.describe("From."),
@@ -103,6 +104,7 @@ export const listFields: readonly MessageField[] = [
 /** What a single message gives unless told otherwise. */
 export const detailFields: readonly MessageField[] = [
   ...listFields,
+  "threadId",
   "snippet",
   "text",
   "html",
@@ -114,3 +116,15 @@ export const detailFields: readonly MessageField[] = [
 /** Only the fields that were asked for are present; `id` always is. */
 export const message = z.object(messageFields).partial().required({ id: true });
 export type Message = z.infer<typeof message>;
+
+/** A conversation, without its messages. */
+export const thread = z.object({
+  id: z.string().describe("As it was asked for."),
+  threadIds: z
+    .array(z.string())
+    .describe("All names of this conversation: more than one where threads were joined later."),
+  total: z.int().nullable().describe("How many messages it has; null where none was asked for."),
+  complete: z.boolean().describe("False where the conversation is too large for all of it to be found."),
+  nextCursor: z.string().nullable().describe("For the next page; null on the last."),
+});
+export type Thread = z.infer<typeof thread>;

@@ -7,7 +7,7 @@ import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxInput, mailboxPatch, mailboxRef, quota } from "./mailbox.ts";
-import { type Message, message, messageField } from "./message.ts";
+import { type Message, message, messageField, thread } from "./message.ts";
 import type { MessagePage, NotModified } from "./page.ts";
 
 const anId = z.string().min(1).max(128);
@@ -64,6 +64,13 @@ export type ListMessagesOutput = z.infer<typeof listMessagesOutput>;
 export type MessageResult = { message: Message } | { failure: FailureJson };
 const messageResult = z.union([z.object({ message }), z.object({ failure: z.custom<FailureJson>() })]);
 
+/** A conversation over all mailboxes, oldest arrival first. */
+const threadOutput = thread.extend({
+  messages: z.array(message),
+  itemCursors: z.array(z.string()).optional(),
+  hasPrevious: z.boolean(),
+});
+
 const ofAccount = { account: accountId };
 const ofMessage = { account: accountId, message: anId };
 
@@ -113,6 +120,19 @@ export const operations = {
   appendMessage: upload(appendMessageInput, appendMessageOutput),
   composeMessage: call(composeMessageInput, appendMessageOutput),
   createUpload: upload(createUploadInput, uploaded),
+  getThread: call(
+    z.strictObject({
+      ...ofAccount,
+      thread: z.string().max(200),
+      fields,
+      /** 0: only whether there is such a thread. */
+      limit: z.int().min(0).max(200),
+      cursor: z.string().max(200).optional(),
+      /** Whether to give a cursor for every message. */
+      itemCursors: z.boolean().optional(),
+    }),
+    threadOutput,
+  ),
   readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
 

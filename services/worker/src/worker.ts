@@ -98,6 +98,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     accounts,
     mailboxes: fenceMailboxes(store.mailboxes, ownership),
     moved: store.places,
+    threadStore: store.threads,
     cache: store.cache,
     ownership,
     composer,

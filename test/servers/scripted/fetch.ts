@@ -33,6 +33,10 @@ function item(message: ScriptedMessage, name: string): string {
       return `INTERNALDATE "${message.internalDate ?? "02-Jan-2026 03:04:05 +0000"}"`;
     case "RFC822.SIZE":
       return `RFC822.SIZE ${message.size ?? message.source.length}`;
+    case "THREADID":
+      return `THREADID ${message.thread === undefined ? "NIL" : `(${message.thread})`}`;
+    case "X-GM-THRID":
+      return `X-GM-THRID ${message.thread ?? "0"}`;
     case "ENVELOPE":
       return `ENVELOPE ${message.envelope ?? envelope(message)}`;
     case "BODYSTRUCTURE":
@@ -56,7 +60,14 @@ function sectionOctets(source: string, part: string): string | null {
   const end = source.indexOf("\r\n\r\n") + 4;
   if (part === "") return source;
   if (part === "HEADER") return source.slice(0, end);
+  const fields = /^HEADER\.FIELDS \((.*)\)$/.exec(part)?.[1]?.split(" ");
+  if (fields) return `${linesOf(source.slice(0, end), fields)}\r\n`;
   return part === "TEXT" || part === "1" ? source.slice(end) : null;
+}
+
+function linesOf(head: string, names: readonly string[]): string {
+  const lines = head.split(/\r\n(?![ \t])/).filter((line) => names.includes(line.replace(/:.*$/s, "").toUpperCase()));
+  return lines.map((line) => `${line}\r\n`).join("");
 }
 
 function header(message: ScriptedMessage, name: string): string | null {

@@ -21,6 +21,8 @@ export interface ScriptedMessage {
   /** As IMAP writes it: `17-Jul-1996 02:44:25 -0700`. */
   internalDate?: string;
   modseq?: bigint;
+  /** What OBJECTID and X-GM-EXT-1 call its conversation. */
+  thread?: string;
   /** What is said of its octets in place of how many there are. */
   size?: number;
   /** What is said in place of the right one, with its outer parentheses. */

@@ -36,6 +36,8 @@ function key(queue: Token[], highest: number): Test {
   if (name === "NOT") return inverse(key(queue, highest));
   if (name === "OR") return either(key(queue, highest), key(queue, highest));
   if (name === "UID") return among(atom(queue.shift()), highest);
+  if (name === "THREADID" || name === "X-GM-THRID") return ofThread(atom(queue.shift()));
+  if (name === "HEADER") return hasHeader(atom(queue.shift()), atom(queue.shift()));
   if (name === "SEEN") return seen;
   if (name === "UNSEEN") return inverse(seen);
   if (name === "SUBJECT" || name === "TEXT" || name === "BODY") return contains(atom(queue.shift()));
@@ -54,6 +56,15 @@ function either(first: Test, second: Test): Test {
 
 function among(set: string, highest: number): Test {
   return ({ uid }) => inSet(set, uid, highest);
+}
+
+function ofThread(id: string): Test {
+  return ({ thread }) => thread === id;
+}
+
+function hasHeader(name: string, value: string): Test {
+  const line = new RegExp(`^${name}:(.*(?:\\r\\n[ \\t].*)*)`, "im");
+  return ({ source }) => (line.exec(source)?.[1] ?? "").toLowerCase().includes(value.toLowerCase());
 }
 
 function contains(text: string): Test {

@@ -5,6 +5,7 @@ const made: Readonly<Record<string, MessageField[]>> = {
   __typename: [],
   rawUrl: [],
   mailbox: ["mailboxId"],
+  thread: ["threadId"],
 };
 
 /** What the core is to be asked for, for these GraphQL fields. */

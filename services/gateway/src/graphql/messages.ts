@@ -28,7 +28,7 @@ export interface ConnectionArguments {
 
 type GraphqlFilter = Record<string, unknown>;
 
-interface MessageConnection {
+export interface MessageConnection {
   edges: { cursor: string; node: MessageSource }[];
   nodes: MessageSource[];
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };

@@ -7,6 +7,7 @@ import {
   type MailboxRole,
   unpackMailboxId,
   unpackMessageId,
+  unpackThreadId,
 } from "@postern/protocol";
 import type { GraphQLResolveInfo } from "graphql";
 import { canSee, requireAccount, requireScope } from "../access/index.ts";
@@ -16,6 +17,7 @@ import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
 import { mailboxMutations } from "./mailbox-mutations.ts";
 import { mutations } from "./mutations.ts";
+import { type ThreadSource, threadIdsOf, threadMessages, threadOf, threadOfMessage } from "./threads.ts";
 import { selectedAt } from "./selection.ts";
 
 interface MailboxSource extends Mailbox {
@@ -25,6 +27,7 @@ interface MailboxSource extends Mailbox {
 type NodeSource =
   | ({ __typename: "Account" } & Account)
   | ({ __typename: "Mailbox" } & MailboxSource)
+  | ({ __typename: "Thread" } & ThreadSource)
   | ({ __typename: "Message" } & MessageSource);
 
 /** By type and field; what has no resolver is a property of its source. */
@@ -64,6 +67,7 @@ export const resolvers = {
       messageConnection(id, undefined, args, context, info),
     message: ({ id: account }: Account, { id }: { id: string }, context: Context, info: GraphQLResolveInfo) =>
       messageOf(account, id, context, info),
+    thread: ({ id: account }: Account, { id }: { id: string }, context: Context) => threadOf(account, id, context),
     quota: async ({ id }: Account, _: unknown, { mail, identity, call }: Context) => {
       requireAccount(identity, id, "read");
       return (await mail.getQuota({ account: id }, call)).items;
@@ -73,6 +77,10 @@ export const resolvers = {
     messages: ({ account, id }: MailboxSource, args: ConnectionArguments, context: Context, info: GraphQLResolveInfo) =>
       messageConnection(account, id, args, context, info),
   },
+  Thread: {
+    threadIds: (thread: ThreadSource, _: unknown, context: Context) => threadIdsOf(thread, context),
+    messages: threadMessages,
+  },
   Message: {
     mailbox: async ({ account, mailboxId }: MessageSource, _: unknown, context: Context) => {
       const mailboxes = await mailboxesOf(account, context);
@@ -80,6 +88,7 @@ export const resolvers = {
       if (!found) throw new Failure("message-gone", { detail: "The message's mailbox is no more." });
       return found;
     },
+    thread: threadOfMessage,
     headers: ({ headers = [] }: MessageSource, { names }: { names?: string[] | null }) => {
       if (!names) return headers;
       const wanted = new Set(names.map((name) => name.toLowerCase()));
@@ -156,7 +165,7 @@ async function messageOf(
 
 /** The kind is told by the id's form, the account by the key in it. */
 async function nodeOf(id: string, context: Context, info: GraphQLResolveInfo): Promise<NodeSource | null> {
-  const key = unpackMessageId(id)?.accountKey ?? unpackMailboxId(id)?.accountKey;
+  const key = (unpackMessageId(id) ?? unpackMailboxId(id) ?? unpackThreadId(id))?.accountKey;
   if (key === undefined) {
     const account = await accountOf(id, context);
     return account && { __typename: "Account", ...account };
@@ -166,6 +175,10 @@ async function nodeOf(id: string, context: Context, info: GraphQLResolveInfo): P
   if (id.startsWith("mbx_")) {
     const mailbox = await mailboxOf(account, { id }, context);
     return mailbox && { __typename: "Mailbox", ...mailbox };
+  }
+  if (id.startsWith("thr_")) {
+    const thread = await threadOf(account, id, context);
+    return thread && { __typename: "Thread", ...thread };
   }
   const message = await messageOf(account, id, context, info);
   return message && { __typename: "Message", ...message };

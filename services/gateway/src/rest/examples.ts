@@ -38,6 +38,8 @@ export const exampleMailbox: Mailbox = {
 
 export const exampleQuota: Quota = { root: "User quota", resource: "STORAGE", used: 51_200, limit: 1_048_576 };
 
+export const exampleThreadId = "thr_AQAAAAAAKgAAAAABz3Dl";
+
 export const exampleListed: Message = {
   id: "msg_AQAAAAAAKgAAAAFl4rrSAAAEEXvHqg",
   mailboxId: exampleMailbox.id,
@@ -70,6 +72,7 @@ export const exampleListed: Message = {
 
 export const exampleMessage: Message = {
   ...exampleListed,
+  threadId: exampleThreadId,
   snippet: "The new place at the corner has a table for us.",
   text: "The new place at the corner has a table for us.\n",
   html: null,

@@ -10,6 +10,7 @@ import type { RestOptions, ZodTypes } from "./routes.ts";
 import { uploadRoutes } from "./uploads.ts";
 import { useZod } from "./schema.ts";
 import { streamRoutes } from "./streams.ts";
+import { threadRoutes } from "./threads.ts";
 import { ticketRoutes } from "./tickets.ts";
 import { tokenRoutes } from "./tokens.ts";
 
@@ -43,7 +44,15 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const typed = json.withTypeProvider<ZodTypes>();
     takeRawMessages(typed);
     await typed.register(async (uploads) => uploadRoutes(uploads.withTypeProvider<ZodTypes>(), options));
-    for (const routes of [tokenRoutes, ticketRoutes, accountRoutes, mailboxRoutes, messageRoutes, appendRoutes])
+    for (const routes of [
+      tokenRoutes,
+      ticketRoutes,
+      accountRoutes,
+      mailboxRoutes,
+      messageRoutes,
+      threadRoutes,
+      appendRoutes,
+    ])
       routes(typed, options);
   });
 }

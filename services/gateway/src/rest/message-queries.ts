@@ -67,3 +67,7 @@ export function filterIn(query: z.infer<typeof listQuery>): FlatFilter | undefin
   const { mailbox: _, limit: __, cursor: ___, sort: ____, fields: _____, ...filter } = query;
   return Object.keys(filter).length > 0 ? filter : undefined;
 }
+
+export function withId(fields: readonly MessageField[]): MessageField[] {
+  return fields.includes("id") ? [...fields] : ["id", ...fields];
+}

@@ -16,7 +16,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { maxStaleIn } from "./cache-control.ts";
 import { etagsIn } from "./etags.ts";
-import { fieldList, filterIn, listQuery } from "./message-queries.ts";
+import { fieldList, filterIn, listQuery, withId } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
 import { sendPage } from "./pages.ts";
 import { problemOf } from "./problem.ts";
@@ -247,10 +247,6 @@ async function one(id: string, { results }: Awaited<ReturnType<RestOptions["mail
   if (!result) throw new Failure("not-found", { detail: `There is no message ${id}.` });
   if ("failure" in result) throw Failure.fromJSON(result.failure);
   return result.message;
-}
-
-function withId(fields: readonly MessageField[]): MessageField[] {
-  return fields.includes("id") ? [...fields] : ["id", ...fields];
 }
 
 function pathOf(account: string, message: string): string {

@@ -17,6 +17,8 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     specialUse: has("SPECIAL-USE") || rev2,
     createSpecialUse: has("CREATE-SPECIAL-USE"),
     objectId: has("OBJECTID"),
+    gmail: has("X-GM-EXT-1"),
+    threads: new Set((["REFS", "REFERENCES"] as const).filter((name) => has(`THREAD=${name}`))),
     quota: has("QUOTA"),
     move: has("MOVE") || rev2,
     replace: has("REPLACE"),

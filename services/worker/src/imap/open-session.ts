@@ -16,6 +16,7 @@ import { sort } from "./commands/sort.ts";
 import { status } from "./commands/status.ts";
 import { store } from "./commands/store.ts";
 import { subscribe } from "./commands/subscribe.ts";
+import { thread } from "./commands/thread.ts";
 import type { Connection } from "./connection.ts";
 import { MailboxNames } from "./names.ts";
 import { tellNews } from "./news.ts";
@@ -37,6 +38,7 @@ import type {
   SelectedMailbox,
   SortKey,
   Stored,
+  ThreadAlgorithm,
   WritableMailbox,
 } from "./session.ts";
 
@@ -200,6 +202,10 @@ export class Session implements OpenSession {
 
   sort(by: SortKey, key: SearchKey, window: { from: number; to: number }): Promise<{ uids: number[]; total: number }> {
     return sort(this.wire, this.abilities, by, key, window);
+  }
+
+  thread(algorithm: ThreadAlgorithm, key: SearchKey): Promise<number[][]> {
+    return thread(this.wire, algorithm, key);
   }
 
   async quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]> {

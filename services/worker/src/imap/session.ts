@@ -49,6 +49,8 @@ export interface ImapSession {
   countUpTo(uid: number): Promise<number>;
   /** Only with `abilities.sort`. UIDs in the order asked; `from`/`to` 1-based, inclusive, by ESORT PARTIAL where offered. */
   sort(by: SortKey, key: SearchKey, window: { from: number; to: number }): Promise<{ uids: number[]; total: number }>;
+  /** Only with `abilities.threads` of that name. The UIDs of each conversation among what matches. */
+  thread(algorithm: ThreadAlgorithm, key: SearchKey): Promise<number[][]>;
   /** Empty where the server has no quota. */
   quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]>;
   noop(): Promise<void>;
@@ -155,6 +157,10 @@ export interface Abilities {
   /** CREATE with a role (RFC 6154 section 3). */
   createSpecialUse: boolean;
   objectId: boolean;
+  /** X-GM-EXT-1: ids and conversations by Gmail's own names. */
+  gmail: boolean;
+  /** What THREAD (RFC 5256) can do. */
+  threads: ReadonlySet<ThreadAlgorithm>;
   quota: boolean;
   move: boolean;
   uidPlus: boolean;
@@ -214,6 +220,8 @@ export interface FetchItems {
   structure?: boolean;
   internalDate?: boolean;
   size?: boolean;
+  /** The server's own name for the conversation, where it has one: THREADID (RFC 8474) or X-GM-THRID. */
+  threadId?: boolean;
   /** Sections for `BODY.PEEK[…]`, such as `HEADER`, `1.MIME`, `2.1`, each with a limit of octets (`<0.limit>`) if given. */
   sections?: readonly { section: string; limit?: number }[];
 }
@@ -227,6 +235,8 @@ export interface FetchedMessage {
   structure?: Structure;
   internalDate?: Date | null;
   size?: number;
+  /** Null: the server does not tell. */
+  threadId?: string | null;
   /** By section as asked. Null: NIL. */
   sections?: Map<string, Uint8Array | null>;
 }
@@ -289,7 +299,14 @@ export type SearchKey =
   | { flag: string }
   /** An empty list matches nothing. */
   | { uids: readonly number[] }
-  | { uidRange: { from: number; to: number } };
+  | { uidRange: { from: number; to: number } }
+  /** Only with `abilities.objectId` or `abilities.gmail`: of the conversation that `threadId` of FETCH names. */
+  | { threadId: string; by: "objectId" | "gmail" }
+  /** Only with `abilities.threads` REFS: of a conversation in which something matches (draft-ietf-morg-inthread). */
+  | { inThread: SearchKey };
+
+/** REFS is REFERENCES without guesses from the subject. */
+export type ThreadAlgorithm = "REFS" | "REFERENCES";
 
 /** RFC 5256 section 3. */
 export interface SortKey {

@@ -1,5 +1,5 @@
 import type { Mail, MessageResult } from "@postern/protocol";
-import type { Cache, MailboxStore, PlaceStore, UploadStore } from "@postern/store";
+import type { Cache, MailboxStore, PlaceStore, ThreadStore, UploadStore } from "@postern/store";
 import { appendMessage } from "./append/append-message.ts";
 import { composeMessage } from "./compose/compose-message.ts";
 import { createUpload } from "./compose/create-upload.ts";
@@ -12,6 +12,7 @@ import { copyMessages } from "./copy-messages.ts";
 import { deleteMessages } from "./delete-messages.ts";
 import { getMailbox } from "./get-mailbox.ts";
 import { getMessages } from "./get-messages.ts";
+import { getThread } from "./get-thread.ts";
 import { getQuota } from "./get-quota.ts";
 import { listMailboxes } from "./list-mailboxes.ts";
 import { type Answers, createAnswers } from "./list/answers.ts";
@@ -27,6 +28,8 @@ import { FactReader } from "./rows/fact-reader.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { moveMessages } from "./move-messages.ts";
 import type { AccountDirectory, Composer, Ownership, Sessions, Spool } from "./ports.ts";
+import { createThreadIds, type ThreadIds } from "./threads/thread-ids.ts";
+import { createThreads, type Threads } from "./threads/threads.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -36,6 +39,7 @@ export interface CoreDeps {
   accounts: AccountDirectory;
   mailboxes: MailboxStore;
   moved: PlaceStore;
+  threadStore: ThreadStore;
   cache: Cache;
   ownership: Ownership;
   spool: Spool;
@@ -50,6 +54,8 @@ export interface Core extends CoreDeps {
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
+  threads: Threads;
+  threadIds: ThreadIds;
   /** What is known of messages. */
   facts: FactStore;
   factReader: FactReader;
@@ -65,6 +71,7 @@ export type MailCore = Pick<
   | "getQuota"
   | "listMessages"
   | "getMessages"
+  | "getThread"
   | "appendMessage"
   | "composeMessage"
   | "createUpload"
@@ -107,6 +114,8 @@ export function createMailCore(deps: CoreDeps): MailCore & Keeping {
     facts,
     factReader: new FactReader(deps.sessions, shared, facts),
     mirrors: new Mirrors(deps.sessions, shared, deps.cache, markOf),
+    threads: createThreads(),
+    threadIds: createThreadIds(deps.threadStore, deps.cache),
     read: new Remembered(octetsOf, READ_OCTETS),
   };
   return {
@@ -122,6 +131,7 @@ export function createMailCore(deps: CoreDeps): MailCore & Keeping {
     appendMessage: (input, call, body) => appendMessage(core, input, call, body),
     composeMessage: (input, call) => composeMessage(core, input, call),
     createUpload: (input, call, body) => createUpload(core, input, call, body),
+    getThread: (input, call) => getThread(core, input, call),
     readRaw: (input, call) => readRaw(core, input, call),
     readPart: (input, call) => readPart(core, input, call),
     changeFlags: (input, call) => changeFlags(core, input, call),

@@ -1,15 +1,18 @@
 import { type Call, type ListMessagesInput, type ListMessagesOutput, noteProof, TextMemory } from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { unpackCursor } from "./list/cursor.ts";
-import { parseFilter } from "./list/filter-tree.ts";
+import { type MembersOf, parseFilter, threadsIn } from "./list/filter-tree.ts";
 import { listAll } from "./list/several.ts";
 import type { ListRequest } from "./list/request.ts";
 import { listOne } from "./list/single.ts";
 import { listQuestion, pageQuestion } from "./list/question.ts";
+import { tooCostly } from "./list/query.ts";
 import { resolveMailbox } from "./mailboxes/resolve.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { accountRef } from "./open-mailbox.ts";
 import { needsOf } from "./rows/needs.ts";
+
+const MOST_THREADS = 20;
 
 /**
  * A page of messages of one mailbox or of all, and the cursors that lead on from it. A cursor is a place, not a number:
@@ -18,10 +21,11 @@ import { needsOf } from "./rows/needs.ts";
 export async function listMessages(core: Core, input: ListMessagesInput, call: Call): Promise<ListMessagesOutput> {
   const account = await accountRef(core, input.account);
   const mailbox = input.mailbox === undefined ? null : await resolveMailbox(core, account, input.mailbox, call);
-  const text = `${account.key} ${mailbox} ${JSON.stringify(input)}`;
+  const threads = await threadsOf(core, account, input, call);
+  const text = `${account.key} ${mailbox} ${JSON.stringify(input)}${spelled(threads)}`;
   let asked = understood.get(text);
-  if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input)));
-  const request: ListRequest = { ...asked, account, call };
+  if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input, threads)));
+  const request: ListRequest = { ...asked, account, threads: core.threadIds, call };
   const stale = staleAnswer(core, request, input.maxStaleMs);
   if (stale) return stale;
   return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
@@ -30,22 +34,48 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
 /** What was asked before: whoever follows a mailbox asks the same again and again. */
 const understood = new TextMemory<Asked>();
 
-type Asked = Omit<ListRequest, "account" | "call">;
+type Asked = Omit<ListRequest, "account" | "threads" | "call">;
 
-async function understand(account: AccountRef, mailbox: number | null, input: ListMessagesInput): Promise<Asked> {
+async function understand(
+  account: AccountRef,
+  mailbox: number | null,
+  input: ListMessagesInput,
+  threads: MembersOf,
+): Promise<Asked> {
   const question = listQuestion(account, mailbox, input);
   return {
     question,
-    filter: input.filter ? parseFilter(input.filter) : null,
+    filter: input.filter ? parseFilter(input.filter, threads) : null,
     sort: input.sort ?? null,
     span: { limit: input.limit, direction: input.direction ?? "forward" },
     cursor: input.cursor === undefined ? null : await unpackCursor(question, input.cursor),
-    pageQuestion: pageQuestion(question, input),
+    // Which messages a thread has, no mailbox's state tells.
+    pageQuestion: pageQuestion(question, input) + spelled(threads),
     ifNoneMatch: new Set(input.ifNoneMatch),
     fields: input.fields,
     needs: needsOf(input.fields),
     itemCursors: input.itemCursors ?? false,
   };
+}
+
+/** What the threads have that the filter names. */
+async function threadsOf(
+  core: Core,
+  account: AccountRef,
+  { filter }: ListMessagesInput,
+  call: Call,
+): Promise<MembersOf> {
+  const ids = filter ? threadsIn(filter) : [];
+  if (ids.length > MOST_THREADS) throw tooCostly(`A filter may name at most ${MOST_THREADS} threads.`);
+  const found = ids.map(async (id) => [id, await core.threads.members(core, account, id, call)] as const);
+  return new Map(await Promise.all(found));
+}
+
+function spelled(threads: MembersOf): string {
+  const places = [...threads.values()].flatMap(({ byMailbox }) =>
+    [...byMailbox].map(([mailbox, { uidValidity, members }]) => [mailbox, uidValidity, ...members.keys()]),
+  );
+  return places.length === 0 ? "" : JSON.stringify(places);
 }
 
 /** What is at hand, where the caller takes what was true a while ago. */

@@ -53,6 +53,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       accounts: { keyOf: async (id) => (await registered(store, id)).key },
       mailboxes: store.mailboxes,
       moved: store.places,
+      threadStore: store.threads,
       cache: store.cache,
       composer,
       uploads: store.uploads,

@@ -74,6 +74,8 @@ function itemNames(abilities: Abilities, items: FetchItems): string {
   if (items.size) names.push("RFC822.SIZE");
   if (items.envelope) names.push("ENVELOPE");
   if (items.structure) names.push("BODYSTRUCTURE");
+  if (items.threadId && abilities.objectId) names.push("THREADID");
+  else if (items.threadId && abilities.gmail) names.push("X-GM-THRID");
   for (const { section, limit } of items.sections ?? []) {
     names.push(sectionItem(section, limit === undefined ? undefined : { offset: 0, length: limit }));
   }
@@ -127,9 +129,19 @@ function takeItem(row: FetchedMessage, name: string, value: Value, items: FetchI
     case "BODYSTRUCTURE":
       if (items.structure) row.structure = readStructure(value);
       break;
+    case "THREADID":
+    case "X-GM-THRID":
+      if (items.threadId) row.threadId = readThreadId(value);
+      break;
     default:
       takeSection(row, name, value, items);
   }
+}
+
+/** An objectid (RFC 8474 section 7) in parentheses, or a number; what is neither is of no use as a name. */
+function readThreadId(value: Value): string | null {
+  const text = octetsOf(Array.isArray(value) ? value[0] : value);
+  return text !== null && /^[A-Za-z0-9_-]{1,255}$/.test(text) && !/^nil$/i.test(text) ? text : null;
 }
 
 function takeSection(row: FetchedMessage, name: string, value: Value, items: FetchItems): void {

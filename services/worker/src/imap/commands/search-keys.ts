@@ -16,6 +16,8 @@ export function searchKeyParts(key: SearchKey): Part[] {
   if ("smaller" in key) return [`SMALLER ${octets(key.smaller)}`];
   if ("flag" in key) return [flagKey(key.flag)];
   if ("uidRange" in key) return [rangeKey(key.uidRange)];
+  if ("threadId" in key) return [`${key.by === "gmail" ? "X-GM-THRID" : "THREADID"} ${key.threadId}`];
+  if ("inThread" in key) return ["INTHREAD REFS ", ...nested(key.inThread)];
   return uidsOf(key.uids);
 }
 

@@ -1,16 +1,26 @@
 import { Failure, type FlatFilter, type MessageFilter } from "@postern/protocol";
+import type { Members } from "../threads/threads.ts";
 import type { SearchKey } from "../../imap/session.ts";
 
 /**
  * A filter as a tree of what the server answers exactly (`key`) and what it cannot: instants, for IMAP knows days alone
  * and disregards time zones (RFC 9051 section 6.4.4), and attachments, for which there is no key.
  */
-export type FilterNode =
+export type FilterNode<Other = never> =
   | { key: SearchKey }
-  | { and: readonly FilterNode[] }
-  | { or: readonly FilterNode[] }
-  | { not: FilterNode }
-  | Leaf;
+  | { and: readonly FilterNode<Other>[] }
+  | { or: readonly FilterNode<Other>[] }
+  | { not: FilterNode<Other> }
+  | Leaf
+  | Other;
+
+/** A filter before it is known in which mailbox it is asked. */
+export type AnyFilterNode = FilterNode<ThreadLeaf>;
+
+/** Of this conversation: by mailbox, its UIDVALIDITY and the UIDs of its messages there. */
+interface ThreadLeaf {
+  members: Members["byMailbox"];
+}
 
 export type Leaf = InstantLeaf | { attachment: true };
 
@@ -23,16 +33,27 @@ export interface InstantLeaf {
 const MAX_DEPTH = 10;
 const MAX_KEYS = 200;
 
+/** What the threads have that a filter names, by their ids. */
+export type MembersOf = ReadonlyMap<string, Members>;
+
 /** Throws `query-too-costly` for a filter that is too deep or too broad. */
-export function parseFilter(filter: MessageFilter): FilterNode {
+export function parseFilter(filter: MessageFilter, threads: MembersOf): AnyFilterNode {
   const budget = { keys: MAX_KEYS };
-  return parse(filter, 1, budget);
+  return parse(filter, 1, budget, threads);
 }
 
-function parse(filter: MessageFilter, depth: number, budget: { keys: number }): FilterNode {
-  const { and, or, not, ...flat } = filter;
-  const deeper = (inner: MessageFilter): FilterNode => parse(inner, depth + 1, budget);
-  const nodes = flatNodes(flat);
+/** The threads that a filter names. */
+export function threadsIn({ threadId, and = [], or = [], not }: MessageFilter, depth = 1): string[] {
+  if (depth > MAX_DEPTH) return [];
+  const within = [...and, ...or, ...(not ? [not] : [])].flatMap((inner) => threadsIn(inner, depth + 1));
+  return [...new Set([...(threadId === undefined ? [] : [threadId]), ...within])];
+}
+
+function parse(filter: MessageFilter, depth: number, budget: { keys: number }, threads: MembersOf): AnyFilterNode {
+  const { and, or, not, threadId, ...flat } = filter;
+  const deeper = (inner: MessageFilter): AnyFilterNode => parse(inner, depth + 1, budget, threads);
+  const nodes: AnyFilterNode[] = flatNodes(flat);
+  if (threadId !== undefined) nodes.push({ members: threads.get(threadId)?.byMailbox ?? new Map() });
   budget.keys -= Math.max(1, nodes.length);
   if (budget.keys < 0) throw tooCostly(`A filter may hold at most ${MAX_KEYS} keys.`);
   if (depth > MAX_DEPTH) throw tooCostly(`A filter may be nested at most ${MAX_DEPTH} deep.`);
@@ -47,7 +68,7 @@ function tooCostly(detail: string): Failure {
 }
 
 type Translators = {
-  [K in keyof Required<FlatFilter>]: (value: NonNullable<FlatFilter[K]>) => FilterNode[];
+  [K in keyof Required<Omit<FlatFilter, "threadId">>]: (value: NonNullable<FlatFilter[K]>) => FilterNode[];
 };
 
 const textKey =
@@ -96,11 +117,11 @@ const translators: Translators = {
   hasAttachment: (wanted) => [wanted ? { attachment: true } : { not: { attachment: true } }],
 };
 
-function flatNodes(flat: FlatFilter): FilterNode[] {
-  return (Object.keys(translators) as (keyof FlatFilter)[]).flatMap((name) => translate(name, flat[name]));
+function flatNodes(flat: Omit<FlatFilter, "threadId">): FilterNode[] {
+  return (Object.keys(translators) as (keyof Translators)[]).flatMap((name) => translate(name, flat[name]));
 }
 
-function translate<K extends keyof FlatFilter>(name: K, value: FlatFilter[K]): FilterNode[] {
+function translate<K extends keyof Translators>(name: K, value: FlatFilter[K]): FilterNode[] {
   return value === undefined ? [] : translators[name](value);
 }
 
@@ -112,4 +133,15 @@ function bracketed(messageId: string): string {
 /** Epoch milliseconds. A date without a time is its first moment in UTC. */
 function instant(value: string): number {
   return Date.parse(value);
+}
+
+/** The filter as it is in one mailbox: of a thread there are just its messages there. */
+export function within(node: AnyFilterNode, mailbox: number, uidValidity: number): FilterNode {
+  if ("members" in node) {
+    const found = node.members.get(mailbox);
+    return { key: { uids: found?.uidValidity === uidValidity ? [...found.members.keys()] : [] } };
+  }
+  if ("and" in node) return { and: node.and.map((inner) => within(inner, mailbox, uidValidity)) };
+  if ("or" in node) return { or: node.or.map((inner) => within(inner, mailbox, uidValidity)) };
+  return "not" in node ? { not: within(node.not, mailbox, uidValidity) } : node;
 }

@@ -59,10 +59,17 @@ export async function mirroredParts(
   const place = mirrorPlace(account, proved);
   const known = await knownOf(core, place, uidValidity, uids, needs, call);
   if (!known) return null;
+  const threads = needs.thread ? await core.threadIds.known(placeOf(place, uidValidity), uids) : null;
+  // To be given a thread, a message has to be looked at.
+  if (threads && uids.some((uid) => !threads.has(uid))) return null;
   const epoch = { mailbox: proved.record.key, uidValidity };
   const ids = await makeIds(core, account, epoch, uids, call);
   const show = (message: MirroredMessage): ReturnType<typeof shown> =>
-    shown(request, proved, message, { known: known.get(message.uid), id: ids.get(message.uid) });
+    shown(request, proved, message, {
+      known: known.get(message.uid),
+      id: ids.get(message.uid),
+      thread: threads?.get(message.uid) ?? null,
+    });
   const items = await Promise.all(page.messages.map(show));
   const end = uids.at(-1);
   return {
@@ -136,12 +143,12 @@ async function shown(
   request: ListRequest,
   { record, proof }: Proved,
   { uid, flags, modseq }: MirroredMessage,
-  { known, id }: { known: Known | undefined; id: string | undefined },
+  { known, id, thread }: { known: Known | undefined; id: string | undefined; thread: number | null },
 ): Promise<PageParts["items"][number] | null> {
   if (!known || id === undefined) return null;
   const open = { account: request.account, record, state: proof };
   const state = { flags, modseq };
   const etag = request.fields.includes("etag") ? await messageEtag(open, uid, state) : null;
-  const json = messageJson(open, { id, uid, known, flags: state, etag, body: noBody }, request.fields);
+  const json = messageJson(open, { id, uid, known, flags: state, etag, thread, body: noBody }, request.fields);
   return { json, cursor: { order: "uid", uidValidity: proof.uidValidity, uid } };
 }

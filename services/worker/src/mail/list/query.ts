@@ -4,7 +4,7 @@ import type { OpenMailbox } from "../open-mailbox.ts";
 import { attachmentsOf } from "../content/index.ts";
 import type { FactStore } from "../rows/fact-store.ts";
 import { type FactKind, type Facts, fetchFacts, readFacts } from "../rows/facts.ts";
-import type { FilterNode, InstantLeaf, Leaf } from "./filter-tree.ts";
+import { type AnyFilterNode, type FilterNode, type InstantLeaf, type Leaf, within } from "./filter-tree.ts";
 import { conjunction, definite, disjunction, doubtful, leavesOf, searchKeyOf } from "./search-key.ts";
 import { truthOf } from "./truth.ts";
 
@@ -45,11 +45,12 @@ const WINDOW = 250;
 export async function makeQuery(
   store: FactStore,
   open: OpenMailbox,
-  filter: FilterNode | null,
+  whole: AnyFilterNode | null,
   budget: Budget,
   call: Call,
 ): Promise<Query> {
-  if (filter === null) return exact({ all: true });
+  if (whole === null) return exact({ all: true });
+  const filter = within(whole, open.record.key, open.state.uidValidity);
   const known = await resolveInstants(open, filter);
   const resolve = (leaf: Leaf): SearchKey | null => known.get(leaf) ?? null;
   const key = searchKeyOf(filter, resolve);

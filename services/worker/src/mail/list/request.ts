@@ -9,9 +9,10 @@ import {
 } from "@postern/protocol";
 import { fingerprint } from "../digest.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
+import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { Needs } from "../rows/needs.ts";
 import { type Cursor, packCursor } from "./cursor.ts";
-import type { FilterNode } from "./filter-tree.ts";
+import type { AnyFilterNode } from "./filter-tree.ts";
 import { canonical } from "./question.ts";
 import type { Span } from "./newest-first.ts";
 
@@ -22,13 +23,14 @@ export interface ListRequest {
   question: string;
   /** What etags are bound to. */
   pageQuestion: string;
-  filter: FilterNode | null;
+  filter: AnyFilterNode | null;
   sort: MessageSort | null;
   span: Span;
   cursor: Cursor | null;
   ifNoneMatch: ReadonlySet<string>;
   fields: readonly MessageField[];
   needs: Needs;
+  threads: ThreadIds;
   itemCursors: boolean;
   call: Call;
 }

@@ -10,6 +10,7 @@ export interface Needs {
   header: "none" | "references" | "whole";
   /** The fields that are made of it. */
   headerFields: HeaderField[];
+  thread: boolean;
   snippet: boolean;
   text: boolean;
   html: boolean;
@@ -45,6 +46,7 @@ export function needsOf(fields: readonly MessageField[]): Needs {
     facts: [...new Set(fields.flatMap((field) => factOf[field] ?? []))],
     header: whole ? "whole" : asked.has("references") ? "references" : "none",
     headerFields: headerFields.filter((field) => asked.has(field)),
+    thread: asked.has("threadId"),
     snippet: asked.has("snippet"),
     text: asked.has("text"),
     html: asked.has("html"),

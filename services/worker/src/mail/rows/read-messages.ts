@@ -1,6 +1,7 @@
 import type { Call, Message, MessageField } from "@postern/protocol";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { readBodies } from "./bodies.ts";
+import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { FactStore } from "./fact-store.ts";
 import { readKnown } from "./facts.ts";
 import { messageEtag, readFlags } from "./flags.ts";
@@ -11,6 +12,7 @@ import { type KnownRow, messageJson, shapeMessage } from "./shape.ts";
 export interface Wanted {
   fields: readonly MessageField[];
   needs: Needs;
+  threads: ThreadIds;
   call: Call;
 }
 
@@ -44,22 +46,24 @@ async function readRows(
   store: FactStore,
   open: OpenMailbox,
   uids: readonly number[],
-  { fields, needs, call }: Wanted,
+  { fields, needs, threads, call }: Wanted,
 ): Promise<KnownRow[]> {
   const flags = needs.flags ? await readFlags(open.session, uids) : null;
   const present = flags ? uids.filter((uid) => flags.has(uid)) : uids;
   const known = await factsFor(store, open, present, needs, call);
   const bodies = await readBodies(store, open, known, needs);
   const ids = await open.idsOf([...bodies.keys()]);
+  const threadOf = needs.thread ? await threads.of(open, present) : null;
   const rows: KnownRow[] = [];
   for (const uid of present) {
     const id = ids.get(uid);
     const each = known.get(uid);
     const body = bodies.get(uid);
-    if (id === undefined || !each || !body) continue;
+    const thread = threadOf?.get(uid) ?? null;
+    if (id === undefined || !each || !body || (threadOf && thread === null)) continue;
     const state = flags?.get(uid) ?? null;
     const etag = state && fields.includes("etag") ? await messageEtag(open, uid, state) : null;
-    rows.push({ id, uid, known: each, flags: state, etag, body });
+    rows.push({ id, uid, known: each, flags: state, etag, thread, body });
   }
   return rows;
 }

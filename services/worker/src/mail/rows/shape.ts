@@ -1,4 +1,4 @@
-import { type Address, type Message, type MessageField, packMailboxId } from "@postern/protocol";
+import { type Address, type Message, type MessageField, packMailboxId, packThreadId } from "@postern/protocol";
 import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
 import { attachmentsOf, partsOf } from "../content/index.ts";
 import { hasAttachments } from "../list/query.ts";
@@ -14,6 +14,7 @@ export interface Row {
   facts: Facts;
   flags: FlagState | null;
   etag: string | null;
+  thread: number | null;
   body: Body;
 }
 
@@ -80,6 +81,7 @@ type Shapers = {
 
 const shapers: Shapers = {
   mailboxId: (_, place) => packMailboxId(place),
+  threadId: ({ thread }, { accountKey }) => packThreadId({ accountKey, thread: thread ?? 0 }),
   messageId: ({ facts }) => facts.envelope?.messageId ?? null,
   subject: ({ facts }) => facts.envelope?.subject ?? null,
   from: ({ facts }) => addresses(facts.envelope?.from),

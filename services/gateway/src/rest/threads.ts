@@ -1,0 +1,61 @@
+import { listFields, message, thread } from "@postern/protocol";
+import * as z from "zod";
+import { exampleListed, exampleThreadId } from "./examples.ts";
+import { fieldList, withId } from "./message-queries.ts";
+import { ofMail } from "./problem-responses.ts";
+import { asOf, json } from "./responses.ts";
+import { accountParams, enterAccount, limit, type RestOptions, type Scoped } from "./routes.ts";
+
+const threadParams = accountParams.extend({ thread: z.string().max(200).describe("The thread's id.") });
+const query = z.strictObject({
+  fields: fieldList,
+  limit,
+  cursor: z.string().max(200).optional().describe("`nextCursor` of the page before."),
+});
+const shown = thread
+  .extend({
+    total: z.int().describe("How many messages it has."),
+    messages: z.array(message.meta({ id: "Message" })).describe("Oldest arrival first, over all mailboxes."),
+  })
+  .meta({ id: "Thread", description: "A conversation over all mailboxes." });
+
+export function threadRoutes(app: Scoped, { mail }: RestOptions): void {
+  app.route({
+    method: "GET",
+    url: "/accounts/:account/threads/:thread",
+    schema: {
+      operationId: "getThread",
+      summary: "Get a thread",
+      description:
+        "Its messages over all mailboxes, Sent included, oldest arrival first, with the fields of a list unless `fields` says otherwise.",
+      tags: ["messages"],
+      params: threadParams,
+      querystring: query,
+      response: {
+        200: json(
+          "The thread, with a page of its messages.",
+          shown,
+          {
+            id: exampleThreadId,
+            threadIds: [exampleThreadId],
+            messages: [exampleListed],
+            nextCursor: null,
+            total: 1,
+            complete: true,
+          },
+          asOf,
+        ),
+      },
+      failures: [...ofMail, "cursor-mismatch", "query-too-costly"],
+    },
+    handler: async (request, reply) => {
+      const { account, thread: id } = request.params;
+      const call = enterAccount(request, reply, account, "read");
+      const { fields = listFields, limit, cursor } = request.query;
+      const input = { account, thread: id, fields: withId(fields), limit, ...(cursor !== undefined && { cursor }) };
+      const { threadIds, messages, nextCursor, total, complete } = await mail.getThread(input, call);
+      void reply.header("cache-control", "private, no-cache");
+      return { id, threadIds, messages, nextCursor, total: total ?? messages.length, complete };
+    },
+  });
+}
