@@ -5,7 +5,6 @@ import {
   listFields,
   mailboxRef,
   type Message,
-  type MessageField,
   message,
   messageField,
   messageFilter,

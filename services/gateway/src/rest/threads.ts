@@ -1,7 +1,8 @@
-import { listFields, message, thread } from "@postern/protocol";
+import { listFields, thread } from "@postern/protocol";
 import * as z from "zod";
 import { exampleListed, exampleThreadId } from "./examples.ts";
 import { fieldList, withId } from "./message-queries.ts";
+import { shownMessage } from "./messages.ts";
 import { ofMail } from "./problem-responses.ts";
 import { asOf, json } from "./responses.ts";
 import { accountParams, enterAccount, limit, type RestOptions, type Scoped } from "./routes.ts";
@@ -15,7 +16,7 @@ const query = z.strictObject({
 const shown = thread
   .extend({
     total: z.int().describe("How many messages it has."),
-    messages: z.array(message.meta({ id: "Message" })).describe("Oldest arrival first, over all mailboxes."),
+    messages: z.array(shownMessage).describe("Oldest arrival first, over all mailboxes."),
   })
   .meta({ id: "Thread", description: "A conversation over all mailboxes." });
 
@@ -54,7 +55,6 @@ export function threadRoutes(app: Scoped, { mail }: RestOptions): void {
       const { fields = listFields, limit, cursor } = request.query;
       const input = { account, thread: id, fields: withId(fields), limit, ...(cursor !== undefined && { cursor }) };
       const { threadIds, messages, nextCursor, total, complete } = await mail.getThread(input, call);
-      void reply.header("cache-control", "private, no-cache");
       return { id, threadIds, messages, nextCursor, total: total ?? messages.length, complete };
     },
   });
