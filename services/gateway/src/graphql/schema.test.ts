@@ -142,7 +142,6 @@ describe("the GraphQL schema", () => {
   it("promises nothing that is not there yet", () => {
     assert.equal(schema.getSubscriptionType(), undefined);
     const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {});
-<<<<<<< HEAD
     assert.deepEqual(mutations.sort(), [
       "createMailbox",
       "deleteAccount",
@@ -151,17 +150,6 @@ describe("the GraphQL schema", () => {
       "updateAccount",
       "updateMailbox",
     ]);
-    includes(
-      [],
-      fieldsOf("Account").filter((name) => /thread/i.test(name)),
-    );
-    includes(
-      [],
-      fieldsOf("Message").filter((name) => /thread/i.test(name)),
-    );
-=======
-    assert.deepEqual(mutations.sort(), ["deleteAccount", "registerAccount", "updateAccount"]);
->>>>>>> a64a5a6 (gateway: threads in REST and GraphQL; docs)
   });
 
   it("has what its documentation asks for", () => {
