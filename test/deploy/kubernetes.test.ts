@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BlockList } from "node:net";
 import { describe, test } from "node:test";
-import { GRACE_MS } from "@postern/service";
+import { GRACE_MS } from "../../packages/service/src/run.ts";
 import { type Manifest, render, renderer, renderWith } from "./rendered.ts";
 import { violations } from "./schemas.ts";
 

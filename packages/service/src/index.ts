@@ -1,6 +1,6 @@
 export { closeIfDone } from "./connections.ts";
 export { ConfigurationError, commaList, type Environment, logLevel, portNumber, readEnvironment } from "./env.ts";
 export { createLogger, type Logger } from "./log.ts";
-export { GRACE_MS, type Running, runService } from "./run.ts";
+export { type Running, runService } from "./run.ts";
 export { clusterSecret, readKeyRing } from "./secrets.ts";
 export { type SpanFacts, startTracing, type Tracing } from "./tracing.ts";
