@@ -44,11 +44,9 @@ export function uploadRoutes(app: Scoped, { mail }: RestOptions): void {
       const call = enterUpload(request, reply, account, "write");
       const contentType = (request.headers["content-type"] ?? "").split(";")[0]?.trim().slice(0, 200).toLowerCase();
       const wanted = { account, contentType: contentType || "application/octet-stream" };
-      const made = await mail.createUpload(
-        { ...wanted, filename: request.query.filename ?? null },
-        call,
-        request.body as Octets,
-      );
+      // A request without content has no body to speak of, and uploads nothing all the same.
+      const content = (request.body ?? request.raw) as Octets;
+      const made = await mail.createUpload({ ...wanted, filename: request.query.filename ?? null }, call, content);
       void reply.code(201);
       return made;
     },
