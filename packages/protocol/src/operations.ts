@@ -4,6 +4,7 @@ import { appendMessageInput, appendMessageOutput } from "./append.ts";
 import type { Call } from "./call.ts";
 import { changeOperations } from "./changes.ts";
 import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
+import { position } from "./events.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxInput, mailboxPatch, mailboxRef, quota } from "./mailbox.ts";
@@ -132,6 +133,25 @@ export const operations = {
       itemCursors: z.boolean().optional(),
     }),
     threadOutput,
+  ),
+  /** Says that somebody follows the account's changes: they are watched for a while from now on. */
+  followAccount: call(z.strictObject(ofAccount), z.object({ state: position })),
+  getChanges: call(
+    z.strictObject({
+      ...ofAccount,
+      /** Absent: nothing, and the state to go on from. */
+      since: z.string().max(40).optional(),
+      /** Only of this mailbox's messages. */
+      mailbox: mailboxRef.optional(),
+      limit: z.int().min(1).max(10_000),
+    }),
+    z.object({
+      created: z.array(z.string()),
+      updated: z.array(z.string()),
+      destroyed: z.array(z.string()),
+      newState: position,
+      hasMore: z.boolean(),
+    }),
   ),
   readRaw: stream(z.strictObject({ ...ofMessage, range: byteRange.optional() })),
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),

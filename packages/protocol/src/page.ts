@@ -1,3 +1,4 @@
+import type { Position } from "./events.ts";
 import type { Message } from "./message.ts";
 
 /** What belongs to a page beside its items. */
@@ -11,6 +12,8 @@ export interface PageHead {
   total: number | null;
   /** Opaque part of the weak etag. */
   etag: string;
+  /** Where to follow the account's changes from, so that nothing is missed. */
+  state?: Position;
 }
 
 /**
@@ -22,6 +25,7 @@ export class MessagePage {
   readonly head: PageHead;
   private octets: Uint8Array;
   private read: WeakRef<Message[]> | null = null;
+  private stated: MessagePage | null = null;
   private frame: { before: string; after: string; whole: Uint8Array } | null = null;
 
   constructor(head: PageHead, ready: Uint8Array) {
@@ -52,6 +56,18 @@ export class MessagePage {
 
   static of(head: PageHead, items: readonly Message[]): MessagePage {
     return new MessagePage(head, encoder.encode(JSON.stringify(items)));
+  }
+
+  /** The same page; a position that was given with it before will do as well, but the newest leads to the fewest changes. */
+  withState(state: Position): MessagePage {
+    if (this.head.state === state) return this;
+    if (this.stated?.head.state !== state) this.stated = new MessagePage({ ...this.head, state }, this.octets);
+    this.stated.read ??= this.read;
+    return this.stated;
+  }
+
+  get state(): Position | undefined {
+    return this.head.state;
   }
 
   get items(): Message[] {
@@ -93,4 +109,5 @@ const decoder = new TextDecoder();
 export interface NotModified {
   notModified: true;
   etag: string;
+  state?: Position;
 }

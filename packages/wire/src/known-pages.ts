@@ -21,7 +21,8 @@ export function knowPages(mail: Mail): Mail {
         pages.set(key, answer);
         return answer;
       }
-      return known?.etag === answer.etag && !ifNoneMatch.includes(answer.etag) ? known : answer;
+      if (known?.etag !== answer.etag || ifNoneMatch.includes(answer.etag)) return answer;
+      return answer.state === undefined ? known : known.withState(answer.state);
     },
   };
 }

@@ -13,6 +13,7 @@ import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/e
 import { UPLOAD_DEADLINE_MS } from "./http/calls.ts";
 import { serveHealth } from "./http/health.ts";
 import { traceIdOf } from "./http/trace.ts";
+import { createLive, createWatchdog } from "./live/index.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
 import { parseQuery } from "./http/queries.ts";
 import { restRoutes } from "./rest/index.ts";
@@ -84,13 +85,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     audit: store.audit,
     adminToken,
   });
-  await app.register(restRoutes, { prefix: "/v1", mail, store, access, publicUrl: face.publicUrl });
+  const live = createLive({ mail, store });
+  const watchdog = createWatchdog(access.isValid);
+  await app.register(restRoutes, { prefix: "/v1", mail, store, access, live, watchdog, publicUrl: face.publicUrl });
   await registerGraphql(app, { mail, store, access, face });
   await serveDocuments(app, document, face.publicUrl);
   return {
     app,
     drain: async () => {
       draining = true;
+      live.drain();
+      watchdog.close();
       await app.close();
     },
   };

@@ -73,6 +73,7 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
       { name: "accounts", description: "Mail accounts and their state." },
       { name: "mailboxes", description: "Mailboxes and quota." },
       { name: "messages", description: "Lists, search, messages, and their octets." },
+      { name: "events", description: "What changes, as it changes." },
       { name: "tokens", description: "Who may do what." },
     ],
     components: {

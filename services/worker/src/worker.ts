@@ -8,7 +8,7 @@ import type { Registry } from "prom-client";
 import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
 import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
-import { createMailCore } from "./mail/core.ts";
+import { createCore, mailOn } from "./mail/core.ts";
 import { workerMetrics } from "./metrics.ts";
 import { observeMail } from "./observe.ts";
 import {
@@ -22,6 +22,7 @@ import {
 import { traceCommand, traceMail } from "./trace.ts";
 import { createSpool } from "./spool/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
+import { createWatch, tellOfChanges, type Watch } from "./watch/index.ts";
 
 export interface WorkerOptions {
   store: Store;
@@ -56,6 +57,7 @@ const AWAKEN_MS = 30_000;
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { store, ring, log, tracing } = options;
   const vetting: Vetting = { allowed: options.allowedMailHosts, resolve: resolveAll };
+  let watch: Watch | null = null;
   const counts = (): ReturnType<LiveSessions["counts"]> => sessions.counts();
   const metrics = workerMetrics(options.metrics, counts);
   const accounts: Accounts = createAccounts({
@@ -63,7 +65,10 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     ring,
     vet: (host, port) => vetHost(host, port, vetting),
     verify: verifyLogin,
-    onChange: (account) => sessions.forget(account),
+    onChange: (account) => {
+      sessions.forget(account);
+      watch?.settingsChanged(account);
+    },
     awaken: (account) => awaken(sessions, ownership, account),
     isOwned: (account) => ownership.owned(account) !== null,
   });
@@ -72,6 +77,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     reach: accounts.reach,
     onState: (account, generation, state, detail) => {
       log.info({ account, state, detail }, "account state");
+      watch?.stateChanged(account, state, detail);
       const write = underEpoch(ownership, account, (epoch) =>
         store.accounts.setState(account, generation, state, detail, Date.now(), epoch),
       );
@@ -93,7 +99,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
   });
   const declared = await followDeclared(options, accounts);
-  const { flush, ...core } = createMailCore({
+  const core = createCore({
     sessions: guardSessions(sessions, ownership),
     accounts,
     mailboxes: fenceMailboxes(store.mailboxes, ownership),
@@ -105,12 +111,26 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     uploads: store.uploads,
     spool: createSpool({ most: options.maxMessageSize }),
   });
-  const mail = observeMail({ ...core, ...operationsOf(accounts) }, log, metrics);
+  const watching = createWatch({
+    core,
+    log: store.events,
+    isWanted: sessions.isWanted,
+    isOwned: (account) => ownership.owned(account) !== null,
+    onError: (error, account) => log.error({ err: error, account }, "what has changed could not be found out"),
+  });
+  watch = watching;
+  const { flush, ...operations } = mailOn(core);
+  const stated = { ...operations, ...watching.operations, listMessages: watching.withState(operations.listMessages) };
+  const told = tellOfChanges({ ...stated, ...operationsOf(accounts) }, watching, core.causes);
+  const mail = observeMail(told, log, metrics);
   return {
     mail: guardMail(tracing ? traceMail(mail, tracing) : mail, ownership),
-    handOver: () => ownership.handOver(),
+    handOver: async () => {
+      await Promise.all([watching.stop(), ownership.handOver()]);
+    },
     stop: async () => {
       declared.close();
+      await watching.stop();
       await sessions.drain();
       await flush();
       await ownership.end();

@@ -57,6 +57,8 @@ export interface Access {
   admit(presented: Presented): Promise<Identity>;
   /** A ticket that can do no more than its maker. Throws `scope-missing`, and `invalid-request` for accounts not seen. */
   issueTicket(identity: Identity, request: TicketRequest): Ticket & { text: string };
+  /** Whether `admin`, or the token of this id, may still do anything. */
+  isValid(actor: string): Promise<boolean>;
   createToken(request: TokenRequest, actor: string, requestId: string): Promise<ShownToken & { token: string }>;
   listTokens(query: { after?: string | undefined; limit: number }): Promise<ShownToken[]>;
   deleteToken(id: string, actor: string, requestId: string): Promise<void>;
@@ -141,6 +143,11 @@ export function createAccess({ tokens, tickets, audit, adminToken, now = Date.no
       if (method !== "GET" && method !== "HEAD") throw unauthenticated("A ticket opens GET and HEAD alone.");
       if (!opens(ticket.path, targetOf(url))) throw unauthenticated("The ticket is for another path.");
       return narrowed(await makerOf(ticket), ticket);
+    },
+    isValid: async (actor) => {
+      if (actor === "admin") return true;
+      const record = await recordOf(actor);
+      return record !== null && !isOver(record);
     },
     issueTicket: (identity, { scopes, accounts, path = null, expiresIn }) => {
       for (const wanted of scopes) requireScope(identity, wanted);

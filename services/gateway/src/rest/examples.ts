@@ -81,7 +81,7 @@ export const exampleMessage: Message = {
   inReplyTo: null,
 };
 
-export const examplePage = { items: [exampleListed], nextCursor: null, total: 1 };
+export const examplePage = { items: [exampleListed], nextCursor: null, total: 1, state: "3-42" };
 
 export const exampleToken = {
   id: "tok_9rTq2VwXyZ0aBcDe",

@@ -4,6 +4,8 @@ import { explanationOf, isExplained, takeExplain } from "../http/explain.ts";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { appendRoutes, takeRawMessages } from "./append.ts";
+import { changeRoutes } from "./changes.ts";
+import { eventRoutes } from "./events.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageRoutes } from "./messages.ts";
 import type { RestOptions, ZodTypes } from "./routes.ts";
@@ -39,6 +41,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   explainWhereAsked(app);
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
+  eventRoutes(scoped, options);
   await app.register(async (json) => {
     json.addHook("onRequest", demandJsonReader);
     const typed = json.withTypeProvider<ZodTypes>();
@@ -52,6 +55,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       messageRoutes,
       threadRoutes,
       appendRoutes,
+      changeRoutes,
     ])
       routes(typed, options);
   });

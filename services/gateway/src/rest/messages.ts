@@ -17,6 +17,7 @@ import { maxStaleIn } from "./cache-control.ts";
 import { etagsIn } from "./etags.ts";
 import { fieldList, filterIn, listQuery, withId } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
+import { state } from "./changes.ts";
 import { sendPage } from "./pages.ts";
 import { problemOf } from "./problem.ts";
 import { ofMail, problem } from "./problem-responses.ts";
@@ -41,6 +42,7 @@ const page = z.object({
   items: z.array(shownMessage),
   nextCursor,
   total: z.int().nullable().describe("Of all pages; null where counting would cost more than the page."),
+  state,
 });
 const inPlace = z.object({ id: z.string(), problem }).describe("Stands for a message that cannot be given.");
 const many = z.object({ items: z.array(z.union([shownMessage, inPlace])) });

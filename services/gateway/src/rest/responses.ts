@@ -103,6 +103,16 @@ export function octets(description: string, contentType: string, headers: Fields
   return { description, headers: withFields(headers), content: { [contentType]: { schema } } };
 }
 
+/** Server-sent events, whose data are events as JSON. */
+export const eventStream = {
+  description: "Events as they happen, for as long as the client listens.",
+  headers: withFields({
+    ...notStored,
+    "X-Accel-Buffering": field("Unbuffered", "Proxies are to hand it on at once.", z.literal("no")),
+  }),
+  content: { "text/event-stream": { schema: z.string() } },
+};
+
 export function nothing(description: string, headers: Fields = {}) {
   return { description, headers: withFields(headers) };
 }

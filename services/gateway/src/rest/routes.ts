@@ -13,6 +13,7 @@ import * as z from "zod";
 import { type Access, type Identity, requireAccount, requireScope } from "../access/index.ts";
 import { publicPath } from "../http/addresses.ts";
 import { callFor, UPLOAD_DEADLINE_MS } from "../http/calls.ts";
+import type { Live, Watchdog } from "../live/index.ts";
 
 declare module "fastify" {
   /** What the OpenAPI document says of a route, beside what is validated. A route without `operationId` is not in it. */
@@ -42,6 +43,8 @@ export interface RestOptions {
   mail: Mail;
   store: Pick<Store, "accounts">;
   access: Access;
+  live: Live;
+  watchdog: Watchdog;
   publicUrl: string | undefined;
 }
 

@@ -19,6 +19,9 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     objectId: has("OBJECTID"),
     gmail: has("X-GM-EXT-1"),
     threads: new Set((["REFS", "REFERENCES"] as const).filter((name) => has(`THREAD=${name}`))),
+    guidItem: guidItem(has),
+    idle: has("IDLE") || rev2,
+    notify: has("NOTIFY"),
     quota: has("QUOTA"),
     move: has("MOVE") || rev2,
     replace: has("REPLACE"),
@@ -33,4 +36,11 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
 function appendLimitOf(capabilities: ReadonlyMap<string, unknown>): number | null {
   const limit = capabilities.get("APPENDLIMIT");
   return typeof limit === "number" && limit > 0 ? limit : null;
+}
+
+/** Dovecot has X-GUID without saying so; what else it says tells that it is Dovecot. */
+function guidItem(has: (name: string) => boolean): Abilities["guidItem"] {
+  if (has("OBJECTID")) return "EMAILID";
+  if (has("X-GM-EXT-1")) return "X-GM-MSGID";
+  return has("LOGIN-REFERRALS") && has("SASL-IR") && has("ENABLE") ? "X-GUID" : null;
 }

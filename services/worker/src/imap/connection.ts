@@ -13,6 +13,8 @@ export interface Command {
   /** Every untagged response that arrives while the command runs. */
   onData?: (response: DataResponse) => void;
   onStatus?: (response: StatusResponse) => void;
+  /** The server says "go on" to a command that has nothing more to send: it waits to be told that it is over. */
+  onContinue?: () => void;
   /** The tagged NO or BAD, before it becomes a `Failure`. */
   onRefused?: (response: StatusResponse) => void;
   /** In place of the connection's own. */
@@ -47,6 +49,8 @@ interface Running {
   rest: (Part | Streamed)[];
   /** Gives it its whole time anew. */
   extend: () => void;
+  /** Ends the connection after so long without the tagged answer; null: waits for ever. */
+  within: (ms: number | null) => void;
 }
 
 /**
@@ -103,6 +107,17 @@ export class Connection {
     }
   }
 
+  /** Ends the command that waits to be told so (RFC 2177). */
+  sayDone(): void {
+    this.socket.write("DONE\r\n");
+  }
+
+  /** A new deadline for the command that runs; null: none. What a server says while it has none is not too much of one answer. */
+  answerWithin(ms: number | null): void {
+    this.allowance = { ...ASKED };
+    this.running?.within(ms);
+  }
+
   close(): void {
     this.end(closedFailure(this.running?.command.name ?? null, this.bye));
   }
@@ -110,8 +125,13 @@ export class Connection {
   private exchange(command: Command): Promise<StatusResponse> {
     const timeoutMs = command.timeoutMs ?? this.options.commandTimeoutMs;
     return new Promise<StatusResponse>((resolve, reject) => {
-      const deadline = setTimeout(() => this.end(timeoutFailure(command.name, timeoutMs)), timeoutMs);
-      const extend = (): void => void deadline.refresh();
+      let deadline: NodeJS.Timeout | undefined;
+      const within = (ms: number | null): void => {
+        clearTimeout(deadline);
+        if (ms !== null) deadline = setTimeout(() => this.end(timeoutFailure(command.name, ms)), ms);
+      };
+      within(timeoutMs);
+      const extend = (): void => void deadline?.refresh();
       const settle = <T>(then: (value: T) => void) => {
         return (value: T): void => {
           clearTimeout(deadline);
@@ -121,7 +141,7 @@ export class Connection {
       };
       this.tags += 1;
       const tag = `P${this.tags}`;
-      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [], extend };
+      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [], extend, within };
       this.send([`${tag} `, ...command.parts, "\r\n"]);
     });
   }
@@ -224,7 +244,8 @@ export class Connection {
     if (this.allowance.responses < 0) throw new ProtocolError("an answer is too large");
     const response = parseResponse(raw);
     const { running } = this;
-    if (response.kind === "continue") this.goOn();
+    if (response.kind === "continue" && running?.command.onContinue) running.command.onContinue();
+    else if (response.kind === "continue") this.goOn();
     else if (response.kind === "data") {
       this.onData?.(response);
       running?.command.onData?.(response);

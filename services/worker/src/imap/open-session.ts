@@ -1,6 +1,7 @@
 import { copy, move } from "./commands/copy.ts";
 import { append } from "./commands/append.ts";
 import { create } from "./commands/create.ts";
+import { changedSince } from "./commands/changed-since.ts";
 import { remove, rename } from "./commands/mailboxes.ts";
 import { enable } from "./commands/enable.ts";
 import { examine, type OpenOptions } from "./commands/examine.ts";
@@ -8,6 +9,7 @@ import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
 import { list } from "./commands/list.ts";
+import { idle, notify, wait } from "./commands/listen.ts";
 import { quota } from "./commands/quota.ts";
 import { replace } from "./commands/replace.ts";
 import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
@@ -56,6 +58,8 @@ export class Session implements OpenSession {
   news: MailboxNews | null = null;
   /** Null: not tried yet. It can only be enabled before the first mailbox is opened (RFC 5161 section 3.1). */
   private byUid: boolean | null = null;
+  private onNews: (() => void) | null = null;
+  private notifies = false;
   private readonly wire: Connection;
   private readonly names = new MailboxNames();
   private readonly prefixes: readonly string[];
@@ -69,6 +73,7 @@ export class Session implements OpenSession {
     wire.onData = (response) => {
       // How many messages there are is told unasked, with whatever else is under way (RFC 9051 sections 7.4.1 and 7.5.1).
       this.exists = tellNews(response, this.exists, this.news);
+      this.onNews?.();
     };
   }
 
@@ -234,6 +239,25 @@ export class Session implements OpenSession {
 
   replace(path: string, uid: number, items: AppendItems): Promise<Appended | null> {
     return replace(this.wire, this.names, path, uid, items);
+  }
+
+  changedSince(modseq: bigint): Promise<FetchedMessage[]> {
+    return changedSince(this.wire, modseq);
+  }
+
+  async listen(onNews: () => void, until: AbortSignal): Promise<void> {
+    this.onNews = onNews;
+    try {
+      if (this.abilities.idle) await idle(this.wire, until);
+      else await wait(this.wire, until);
+    } finally {
+      this.onNews = null;
+    }
+  }
+
+  async notify(isOn: boolean): Promise<boolean> {
+    if (isOn !== this.notifies) this.notifies = this.abilities.notify && (await notify(this.wire, isOn)) && isOn;
+    return this.notifies;
   }
 
   async logout(): Promise<void> {

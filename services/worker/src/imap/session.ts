@@ -54,6 +54,18 @@ export interface ImapSession {
   /** Empty where the server has no quota. */
   quota(path: string): Promise<{ root: string; resource: string; used: number; limit: number }[]>;
   noop(): Promise<void>;
+  /** UID and flags of the selected mailbox's messages that came or were changed since. Only with `abilities.condstore`. */
+  changedSince(modseq: bigint): Promise<FetchedMessage[]>;
+  /**
+   * IDLE until `until` aborts: tells of whatever the server says meanwhile of the selected mailbox, and with `notify` of any.
+   * Throws when the server falls silent: it is asked for a sign of life at the end.
+   */
+  listen(onNews: () => void, until: AbortSignal): Promise<void>;
+  /**
+   * Has the server tell of all mailboxes beside the selected one (RFC 5465), or no more. False: it does not. While it does,
+   * the session is good for listening alone.
+   */
+  notify(isOn: boolean): Promise<boolean>;
   /**
    * SELECT, sent even if it is selected already, as `examine`. Throws `not-permitted` where the server opens it for reading
    * only. Null: no such mailbox.
@@ -161,6 +173,10 @@ export interface Abilities {
   gmail: boolean;
   /** What THREAD (RFC 5256) can do. */
   threads: ReadonlySet<ThreadAlgorithm>;
+  /** The item that FETCH knows for what `FetchItems.guid` means; null: none. */
+  guidItem: "EMAILID" | "X-GM-MSGID" | "X-GUID" | null;
+  idle: boolean;
+  notify: boolean;
   quota: boolean;
   move: boolean;
   uidPlus: boolean;
@@ -219,6 +235,8 @@ export interface FetchItems {
   envelope?: boolean;
   structure?: boolean;
   internalDate?: boolean;
+  /** What is the same for a message and its copies, where the server tells: EMAILID (RFC 8474), X-GM-MSGID or X-GUID. */
+  guid?: boolean;
   size?: boolean;
   /** The server's own name for the conversation, where it has one: THREADID (RFC 8474) or X-GM-THRID. */
   threadId?: boolean;
@@ -234,6 +252,7 @@ export interface FetchedMessage {
   envelope?: Envelope;
   structure?: Structure;
   internalDate?: Date | null;
+  guid?: string | null;
   size?: number;
   /** Null: the server does not tell. */
   threadId?: string | null;

@@ -5,6 +5,7 @@ import { composeMessage } from "./compose/compose-message.ts";
 import { createUpload } from "./compose/create-upload.ts";
 import { createMailbox } from "./create-mailbox.ts";
 import { deleteMailbox } from "./delete-mailbox.ts";
+import { type Causes, createCauses } from "./causes.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
 import { changeFlags } from "./change-flags.ts";
@@ -51,6 +52,8 @@ export interface CoreDeps {
 export interface Core extends CoreDeps {
   registry: Registry;
   places: Places;
+  /** Which request did what. */
+  causes: Causes;
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
@@ -99,14 +102,14 @@ export interface Keeping {
   flush(): Promise<void>;
 }
 
-/** The operations on mail itself; those on accounts are made by the accounts room. */
-export function createMailCore(deps: CoreDeps): MailCore & Keeping {
+export function createCore(deps: CoreDeps): Core {
   const registry = createRegistry(deps.mailboxes);
   const shared = new SharedWork();
   const facts = new FactStore(deps.cache);
-  const core: Core = {
+  return {
     ...deps,
     registry,
+    causes: createCauses(),
     places: createPlaces(deps.moved, deps.ownership),
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),
@@ -118,8 +121,12 @@ export function createMailCore(deps: CoreDeps): MailCore & Keeping {
     threadIds: createThreadIds(deps.threadStore, deps.cache),
     read: new Remembered(octetsOf, READ_OCTETS),
   };
+}
+
+/** The operations on mail itself; those on accounts are made by the accounts room. */
+export function mailOn(core: Core): MailCore & Keeping {
   return {
-    flush: async () => void (await Promise.all([core.mirrors.flush(), facts.flush()])),
+    flush: async () => void (await Promise.all([core.mirrors.flush(), core.facts.flush()])),
     listMailboxes: (input, call) => listMailboxes(core, input, call),
     getMailbox: (input, call) => getMailbox(core, input, call),
     createMailbox: (input, call) => createMailbox(core, input, call),

@@ -20,6 +20,9 @@ const commands: Readonly<Record<string, string>> = {
   countUpTo: "SEARCH",
   sort: "SORT",
   quota: "GETQUOTAROOT",
+  changedSince: "FETCH",
+  listen: "IDLE",
+  notify: "NOTIFY",
 };
 
 /** Those that change something: whoever waits for one is told what became of it. */

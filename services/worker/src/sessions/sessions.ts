@@ -24,6 +24,8 @@ export interface LiveSessions extends Sessions {
   close(account: string): Promise<void>;
   /** Cuts all that an account has at once, what is lent included. */
   cut(account: string): void;
+  /** Whether somebody waits for a session of the account. */
+  isWanted(account: string): boolean;
   counts(): { states: Record<string, number>; waiting: number };
   /** Lets what is lent come back, logs out of everything. */
   drain(): Promise<void>;
@@ -93,6 +95,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       accounts.get(account)?.destroy();
       accounts.delete(account);
     },
+    isWanted: (account) => (accounts.get(account)?.counts().waiting ?? 0) > 0,
     counts: () => {
       const total = { opening: 0, free: 0, lent: 0, closing: 0 };
       let waiting = 0;

@@ -3,7 +3,7 @@ import { type AccountRecord, openSqliteStore, type Store } from "@postern/store"
 import { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "@postern/test/servers";
 import { composer } from "../compose/index.ts";
 import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
-import { createMailCore, type Keeping, type MailCore } from "../mail/core.ts";
+import { type Core, createCore, type Keeping, type MailCore, mailOn } from "../mail/core.ts";
 import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { createSpool } from "../spool/index.ts";
@@ -12,6 +12,8 @@ import { RawClient } from "./raw-client.ts";
 /** The core over some server, through real sessions and an embedded store: what a worker has, less accounts. */
 export interface CoreOver {
   core: MailCore & Keeping;
+  /** What the core works with. */
+  parts: Core;
   sessions: LiveSessions;
   store: Store;
   /** A core that has nothing in memory, over the same store. */
@@ -47,8 +49,8 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
   });
   const fetches: FetchItems[] = [];
   const watched: Sessions = { use: (borrow, work) => sessions.use(borrow, (session) => work(watch(session, fetches))) };
-  const make = (): MailCore & Keeping =>
-    createMailCore({
+  const make = (): Core =>
+    createCore({
       sessions: watched,
       accounts: { keyOf: async (id) => (await registered(store, id)).key },
       mailboxes: store.mailboxes,
@@ -64,7 +66,8 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
     await sessions.drain();
     await store.close();
   };
-  return { core: make(), sessions, store, anotherCore: make, fetches, stop };
+  const parts = make();
+  return { core: mailOn(parts), parts, sessions, store, anotherCore: () => mailOn(make()), fetches, stop };
 }
 
 /** The core over a real Dovecot. */

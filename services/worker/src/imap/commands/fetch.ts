@@ -71,6 +71,7 @@ function itemNames(abilities: Abilities, items: FetchItems): string {
   if (items.flags) names.push("FLAGS");
   if (items.flags && abilities.condstore) names.push("MODSEQ");
   if (items.internalDate) names.push("INTERNALDATE");
+  if (items.guid && abilities.guidItem !== null) names.push(abilities.guidItem);
   if (items.size) names.push("RFC822.SIZE");
   if (items.envelope) names.push("ENVELOPE");
   if (items.structure) names.push("BODYSTRUCTURE");
@@ -119,6 +120,11 @@ function takeItem(row: FetchedMessage, name: string, value: Value, items: FetchI
       break;
     case "INTERNALDATE":
       if (items.internalDate) row.internalDate = readInternalDate(octetsOf(value));
+      break;
+    case "EMAILID":
+    case "X-GM-MSGID":
+    case "X-GUID":
+      if (items.guid) row.guid = octetsOf(Array.isArray(value) ? (value[0] ?? null) : value) || null;
       break;
     case "RFC822.SIZE":
       if (items.size) row.size = numberOf(value) ?? 0;

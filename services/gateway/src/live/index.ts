@@ -1,0 +1,6 @@
+export { wants } from "./filter.ts";
+export { createLive, type Live } from "./live.ts";
+export { merged } from "./merged.ts";
+export { createWatchdog, type Watchdog } from "./watchdog.ts";
+export { SseStream } from "./sse.ts";
+export { PositionVector } from "./vector.ts";

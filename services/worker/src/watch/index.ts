@@ -1,0 +1,2 @@
+export { tellOfChanges } from "./tell-of-changes.ts";
+export { createWatch, type Watch } from "./watch.ts";

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { isFailure } from "@postern/protocol";
+import type { FetchedMessage, ImapSession } from "../imap/session.ts";
+import type { OpenMailbox } from "../mail/open-mailbox.ts";
+import type { Found } from "./reconcile.ts";
+import { flagText, GUID_OCTETS, type SeenMailbox, type SeenMessage } from "./seen.ts";
+
+/** What a look at a mailbox has shown. */
+export interface Look extends Found {
+  mailboxNow: SeenMailbox;
+}
+
+/** What is known of messages of the mailbox that is looked at. */
+export interface Knowledge {
+  of(uid: number): SeenMessage | null;
+  /** Of pieces that were not needed before too. */
+  all(): Promise<SeenMessage[]>;
+  load(uids: readonly number[]): Promise<void>;
+}
+
+/**
+ * What has changed in an opened mailbox. With CONDSTORE the server tells which flags have, and counts tell whether
+ * something is missing; otherwise all flags are read. The checkpoint is the state from before reading: what is read may be
+ * newer, and is then found unchanged the next time.
+ */
+export async function look(open: OpenMailbox, seen: SeenMailbox | null, known: Knowledge): Promise<Look> {
+  const { state, record } = open;
+  const isSame = seen?.uidValidity === state.uidValidity;
+  const since = isSame && seen.highestModseq !== null && state.highestModseq !== null ? seen : null;
+  const { present, gone } = since
+    ? await changesSince(open, since, known)
+    : await everything(open, isSame ? seen : null, seen === null ? null : known);
+  const fresh = present.filter(({ uid }) => !isSame || !known.of(uid)).length;
+  const highest = present.reduce((most, { uid }) => Math.max(most, uid), 0);
+  return {
+    mailbox: record.key,
+    uidValidity: state.uidValidity,
+    knownValidity: seen?.uidValidity ?? state.uidValidity,
+    present,
+    gone,
+    mailboxNow: {
+      key: record.key,
+      path: record.path,
+      uidValidity: state.uidValidity,
+      uidNext: Math.max(state.uidNext, highest + 1),
+      highestModseq: state.highestModseq?.toString() ?? null,
+      unseen: null,
+      count: isSame ? seen.count + fresh - gone.length : fresh,
+      pieces: isSame ? seen.pieces : [],
+    },
+  };
+}
+
+interface Changed {
+  present: SeenMessage[];
+  gone: SeenMessage[];
+}
+
+async function changesSince({ session, state }: OpenMailbox, seen: SeenMailbox, known: Knowledge): Promise<Changed> {
+  const rows = await session.changedSince(BigInt(seen.highestModseq ?? 0));
+  const fresh = rows.filter(({ uid }) => uid >= seen.uidNext);
+  await known.load(rows.map(({ uid }) => uid));
+  const expected = seen.count + fresh.filter(({ uid }) => uid < state.uidNext).length;
+  const gone = expected === state.messages ? [] : await missing(session, rows, known);
+  const gonesUids = new Set(gone.map(({ uid }) => uid));
+  return {
+    present: await withGuids(
+      session,
+      rows.filter(({ uid }) => !gonesUids.has(uid)),
+      known,
+    ),
+    gone,
+  };
+}
+
+/** A search brings UIDs alone, as ranges: cheap even where there are many. */
+async function missing(
+  session: ImapSession,
+  rows: readonly FetchedMessage[],
+  known: Knowledge,
+): Promise<SeenMessage[]> {
+  const there = new Set(await session.search({ all: true }));
+  for (const { uid } of rows) there.add(uid);
+  return (await known.all()).filter(({ uid }) => !there.has(uid));
+}
+
+async function everything(
+  { session }: OpenMailbox,
+  same: SeenMailbox | null,
+  known: Knowledge | null,
+): Promise<Changed> {
+  const rows = await session.fetch({ uidRange: { from: 1, to: 0xffffffff } }, { flags: true });
+  const before = known ? await known.all() : [];
+  const there = new Set(rows.map(({ uid }) => uid));
+  const gone = same ? before.filter(({ uid }) => !there.has(uid)) : before;
+  return { present: await withGuids(session, rows, same ? known : null), gone };
+}
+
+/** GUIDs never change: only of what is new are they asked for. */
+async function withGuids(
+  session: ImapSession,
+  rows: readonly FetchedMessage[],
+  known: Knowledge | null,
+): Promise<SeenMessage[]> {
+  const fresh = rows.filter(({ uid }) => !known?.of(uid)).map(({ uid }) => uid);
+  const guids = await guidsOf(session, fresh);
+  return rows.flatMap(({ uid, flags }): SeenMessage[] => {
+    if (!flags) return [];
+    const before = known?.of(uid) ?? null;
+    return [{ uid, flags: flagText(flags), guid: before?.guid ?? guids.get(uid) ?? null, id: before?.id ?? null }];
+  });
+}
+
+async function guidsOf(session: ImapSession, uids: readonly number[]): Promise<Map<number, string>> {
+  if (uids.length === 0 || session.abilities.guidItem === null) return new Map();
+  try {
+    const rows = await session.fetch({ uids }, { guid: true });
+    return new Map(rows.flatMap(({ uid, guid }): [number, string][] => (guid ? [[uid, shortened(guid)]] : [])));
+  } catch (error) {
+    // It does not know the item after all: moves then show as a message that went and one that came.
+    if (isFailure(error, "upstream-refused") && error.upstream?.status === "BAD") return new Map();
+    throw error;
+  }
+}
+
+function shortened(guid: string): string {
+  return createHash("sha1")
+    .update(guid)
+    .digest("hex")
+    .slice(0, 2 * GUID_OCTETS);
+}

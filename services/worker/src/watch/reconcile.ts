@@ -1,0 +1,85 @@
+import type { SeenMessage } from "./seen.ts";
+
+/** A message in a mailbox. */
+export interface At {
+  mailbox: number;
+  uidValidity: number;
+  message: SeenMessage;
+}
+
+/** What became of one message. */
+export interface Change {
+  before: At | null;
+  after: At | null;
+}
+
+/** What a mailbox has now of what may have changed. */
+export interface Found {
+  mailbox: number;
+  uidValidity: number;
+  /** As they are now. Those that have not changed may be missing. */
+  present: readonly SeenMessage[];
+  /** What was known and is no more. */
+  gone: readonly SeenMessage[];
+  /** UIDVALIDITY under which it was known; another one than `uidValidity` after a reset. */
+  knownValidity: number;
+}
+
+/**
+ * What has happened, from what was known of mailboxes and what they have now. Pure. A message that is gone here and has
+ * come there is one that moved, if it has the same id or else the same GUID.
+ */
+export function reconcile(
+  known: (mailbox: number, uid: number) => SeenMessage | null,
+  found: readonly Found[],
+  idOf: (at: At) => string,
+): Change[] {
+  const changes: Change[] = [];
+  const gone: At[] = [];
+  const come: At[] = [];
+  for (const { mailbox, uidValidity, knownValidity, present, gone: lost } of found) {
+    for (const message of lost) gone.push({ mailbox, uidValidity: knownValidity, message });
+    for (const message of present) {
+      const after = { mailbox, uidValidity, message };
+      const before = knownValidity === uidValidity ? known(mailbox, message.uid) : null;
+      if (before === null) come.push(after);
+      else if (before.flags !== message.flags) changes.push({ before: { ...after, message: before }, after });
+    }
+  }
+  const moved = [...pairs(gone, come, idOf), ...pairs(gone, come, ({ message }) => message.guid)];
+  return [
+    ...moved.map(([before, after]) => ({ before, after })),
+    ...come.map((after) => ({ before: null, after })),
+    ...changes,
+    ...gone.map((before) => ({ before, after: null })),
+  ];
+}
+
+/** Takes out of both those that have the same handle, in order. */
+function pairs(gone: At[], come: At[], handle: (at: At) => string | null): [before: At, after: At][] {
+  if (gone.length === 0 || come.length === 0) return [];
+  const waiting = new Map<string, At[]>();
+  for (const at of come) add(waiting, handle(at), at);
+  const found: [At, At][] = [];
+  const [leftGone, taken] = [[] as At[], new Set<At>()];
+  for (const before of gone) {
+    const name = handle(before);
+    const after = name === null ? undefined : waiting.get(name)?.shift();
+    if (!after) leftGone.push(before);
+    else {
+      taken.add(after);
+      found.push([before, after]);
+    }
+  }
+  const leftCome = come.filter((at) => !taken.has(at));
+  gone.splice(0, gone.length, ...leftGone);
+  come.splice(0, come.length, ...leftCome);
+  return found;
+}
+
+function add<T>(map: Map<string, T[]>, name: string | null, value: T): void {
+  if (name === null) return;
+  const values = map.get(name);
+  if (values) values.push(value);
+  else map.set(name, [value]);
+}

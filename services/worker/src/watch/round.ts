@@ -1,0 +1,267 @@
+import { type Call, isFailure, type NewEvent, packMailboxId } from "@postern/protocol";
+import type { EventLog, LogStep, MailboxRecord } from "@postern/store";
+import type { MailboxStatus } from "../imap/session.ts";
+import type { Core } from "../mail/core.ts";
+import { inParallel } from "../mail/list/in-parallel.ts";
+import type { Listing } from "../mail/mailboxes/listings.ts";
+import type { AccountRef } from "../mail/mailboxes/registry.ts";
+import { isSelectable } from "../mail/mailboxes/tree.ts";
+import { openMailbox } from "../mail/open-mailbox.ts";
+import { Held } from "./held.ts";
+import { type Look, look } from "./look.ts";
+import { Namer } from "./namer.ts";
+import { type At, type Change, reconcile } from "./reconcile.ts";
+import { tell } from "./tell.ts";
+import type { SeenMailbox } from "./seen.ts";
+
+/** What was seen of an account. */
+export interface Seen {
+  /** Whether it was ever seen whole. */
+  begun: boolean;
+  mailboxes: Map<number, SeenMailbox>;
+}
+
+/** Under which key it is kept that the account was seen whole. */
+export const BEGUN = "begun";
+/** Changes that are written in one step. */
+const STEP = 1_000;
+/** Looks that follow each other while something that is gone may have come somewhere else. */
+const ROUNDS = 3;
+
+/** One bringing up to date. */
+export class Round {
+  private readonly core: Core;
+  private readonly log: EventLog;
+  private readonly account: AccountRef;
+  private readonly memory: Seen;
+  private readonly call: Call;
+  private readonly namer: Namer;
+  private readonly held = new Map<number, Held>();
+  private readonly looks = new Map<number, Look>();
+  private readonly first: NewEvent[] = [];
+  private readonly last: NewEvent[] = [];
+  /** Heads to be written for reasons of their own. */
+  private readonly heads = new Map<number, SeenMailbox | null>();
+
+  constructor(core: Core, log: EventLog, account: AccountRef, memory: Seen, call: Call) {
+    this.core = core;
+    this.log = log;
+    this.account = account;
+    this.memory = memory;
+    this.call = call;
+    this.namer = new Namer(core, account, call);
+  }
+
+  async look(): Promise<void> {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const listing = await this.core.listings.current(this.account, "all", this.call);
+      const changed = this.compare(listing);
+      const looks = await inParallel(changed, (record) => this.lookAt(record));
+      for (const each of looks) if (each) this.looks.set(each.mailbox, merged(this.looks.get(each.mailbox), each));
+      if (round === 0) await this.lookForGone(listing);
+      // What is gone may have come to a mailbox that was looked at before it came.
+      const hasGone = [...this.looks.values()].some(({ gone }) => gone.length > 0);
+      const hasCome = looks.some((each) => each !== null && each.present.length > 0);
+      if (!this.memory.begun || !hasGone || (round > 0 && !hasCome)) return;
+    }
+  }
+
+  /** Mailboxes whose state is another one than was seen. */
+  private compare({ listed, records }: Listing): MailboxRecord[] {
+    return listed.flatMap((mailbox): MailboxRecord[] => {
+      const record = records.get(mailbox.path);
+      if (!record) return [];
+      const seen = this.seenOf(record.key);
+      if (!isSelectable(mailbox) || !mailbox.status) {
+        if (seen === null) this.firstSight(record, emptyHead(record));
+        else if (seen.path !== record.path) this.renamed(record, seen);
+        return [];
+      }
+      if (seen !== null && seen.path !== record.path) this.renamed(record, seen);
+      return seen !== null && isSame(seen, mailbox.status) ? [] : [record];
+    });
+  }
+
+  private seenOf(key: number): SeenMailbox | null {
+    const looked = this.looks.get(key)?.mailboxNow;
+    if (looked) return looked;
+    const changed = this.heads.get(key);
+    return changed === undefined ? (this.memory.mailboxes.get(key) ?? null) : changed;
+  }
+
+  private firstSight(record: MailboxRecord, head: SeenMailbox): void {
+    if (!this.memory.mailboxes.has(record.key) && !this.heads.has(record.key)) {
+      this.first.push({ ...this.common(), type: "mailbox.created", mailbox: this.mailbox(record) });
+    }
+    this.heads.set(record.key, head);
+  }
+
+  private renamed(record: MailboxRecord, seen: SeenMailbox): void {
+    const previous = { path: seen.path };
+    this.first.push({ ...this.common(), type: "mailbox.renamed", mailbox: this.mailbox(record), previous });
+    this.heads.set(record.key, { ...seen, path: record.path });
+  }
+
+  private async lookAt(record: MailboxRecord): Promise<Look | null> {
+    const seen = this.seenOf(record.key);
+    const held = this.heldOf(record, seen);
+    const lane = seen === null ? "bulk" : "interactive";
+    try {
+      const request = { account: this.account, mailbox: record.key, lane, call: this.call } as const;
+      return await openMailbox(this.core, request, async (open) => {
+        const found = await look(open, seen, held);
+        if (seen === null) this.firstSight(record, found.mailboxNow);
+        return found;
+      });
+    } catch (error) {
+      // Gone since it was listed, or not for this user to read.
+      if (isFailure(error, "not-found") || isFailure(error, "not-permitted")) return null;
+      if (isFailure(error, "upstream-refused") && error.upstream?.status === "NO") return null;
+      throw error;
+    }
+  }
+
+  private heldOf(record: { key: number; path: string }, seen: SeenMailbox | null): Held {
+    const known = this.held.get(record.key);
+    if (known) return known;
+    const held = new Held(this.account.id, this.log, structuredClone(seen ?? emptyHead(record)));
+    this.held.set(record.key, held);
+    return held;
+  }
+
+  /** Mailboxes that are there no more, with all that was in them. */
+  private async lookForGone({ records }: Listing): Promise<void> {
+    const there = new Set([...records.values()].map(({ key }) => key));
+    for (const seen of this.memory.mailboxes.values()) {
+      if (there.has(seen.key)) continue;
+      const gone = await this.heldOf(seen, seen).all();
+      const { key: mailbox, uidValidity } = seen;
+      this.looks.set(mailbox, {
+        mailbox,
+        uidValidity,
+        knownValidity: uidValidity,
+        present: [],
+        gone,
+        mailboxNow: seen,
+      });
+      this.last.push({ ...this.common(), type: "mailbox.deleted", mailbox: this.mailbox(seen) });
+      this.heads.set(mailbox, null);
+    }
+  }
+
+  /** What is to be written, in order. */
+  async *steps(): AsyncGenerator<Omit<LogStep, "epoch" | "after">> {
+    const looks = [...this.looks.values()];
+    await this.namer.learn(looks);
+    const known = (mailbox: number, uid: number) => this.held.get(mailbox)?.of(uid) ?? null;
+    const changes = reconcile(known, looks, (at) => this.namer.idOf(at));
+    await this.namer.follow(changes);
+    this.countResets(looks, changes);
+    const { begun } = this.memory;
+    const events = begun ? this.first : [];
+    const resets = looks.filter(({ uidValidity, knownValidity }) => uidValidity !== knownValidity);
+    for (const { mailbox } of resets) this.held.get(mailbox)?.clear();
+    // What was known under another UIDVALIDITY is replaced as a whole, or not at all.
+    const size = resets.length > 0 ? Infinity : STEP;
+    for (let at = 0; at < changes.length; at += size) {
+      const part = changes.slice(at, at + size);
+      for (const change of part) this.apply(change);
+      const told = begun ? await tell(this.core, this.account, this.namer, part, this.call) : [];
+      const isLast = at + size >= changes.length;
+      const step = { events: [...events.splice(0), ...told], rows: this.rows() };
+      yield isLast ? this.finish(step) : { ...step, heads: this.pieceHeads() };
+    }
+    if (changes.length === 0 && (events.length > 0 || this.heads.size > 0 || this.looks.size > 0 || !begun))
+      yield this.finish({ events, rows: this.rows() });
+  }
+
+  private apply({ before, after }: Change): void {
+    const stays = before && after && before.mailbox === after.mailbox && before.message.uid === after.message.uid;
+    // What was known under another UIDVALIDITY was let go of as a whole.
+    if (before && !stays && this.looks.get(before.mailbox)?.uidValidity === before.uidValidity)
+      this.held.get(before.mailbox)?.drop(before.message.uid);
+    if (after) this.held.get(after.mailbox)?.put({ ...after.message, id: this.namer.ownIdOf(after) });
+  }
+
+  private rows(): [string, Uint8Array | null][] {
+    return [...this.held.values()].flatMap((held) => held.takeRows());
+  }
+
+  /** In the middle of many steps: what pieces there are, under the checkpoint of before. */
+  private pieceHeads(): [string, string | null][] {
+    return [...this.held.values()].map((held) => {
+      const before = this.memory.mailboxes.get(held.head.key);
+      const head = before
+        ? { ...before, pieces: held.head.pieces, count: held.head.count }
+        : { ...held.head, highestModseq: null, uidNext: 0 };
+      this.memory.mailboxes.set(head.key, head);
+      return [String(head.key), JSON.stringify(head)];
+    });
+  }
+
+  private finish(step: Pick<LogStep, "events" | "rows">): Omit<LogStep, "epoch" | "after"> {
+    const now = new Map(this.heads);
+    for (const { mailbox, mailboxNow } of this.looks.values()) {
+      const { count, pieces } = this.held.get(mailbox)?.head ?? mailboxNow;
+      const path = this.heads.get(mailbox)?.path ?? mailboxNow.path;
+      if (this.heads.get(mailbox) !== null) now.set(mailbox, { ...mailboxNow, path, count, pieces });
+    }
+    for (const [key, head] of now) {
+      if (head) this.memory.mailboxes.set(key, head);
+      else this.memory.mailboxes.delete(key);
+    }
+    const begins = !this.memory.begun;
+    this.memory.begun = true;
+    const heads = [...now].map(([key, head]) => [String(key), head && JSON.stringify(head)] as const);
+    return {
+      events: begins ? [] : [...step.events, ...this.last],
+      rows: step.rows,
+      heads: begins ? [...heads, [BEGUN, "1"] as const] : heads,
+      begins,
+    };
+  }
+
+  private countResets(looks: readonly Look[], changes: readonly Change[]): void {
+    for (const { mailbox, uidValidity, knownValidity, mailboxNow } of looks) {
+      if (uidValidity === knownValidity || knownValidity === 0) continue;
+      const here = (at: At | null): boolean => at?.mailbox === mailbox;
+      const kept = changes.filter(({ before, after }) => here(before) && here(after)).length;
+      const lost = changes.filter(({ before, after }) => here(before) && !after).length;
+      const fresh = changes.filter(({ before, after }) => here(after) && !before).length;
+      this.first.push({
+        ...this.common(),
+        type: "mailbox.reset",
+        mailbox: { ...this.mailbox(mailboxNow), uidValidity, kept, lost, new: fresh },
+      });
+    }
+  }
+
+  private common(): { time: string; cause: null } {
+    return { time: new Date().toISOString(), cause: null };
+  }
+
+  private mailbox({ key, path }: { key: number; path: string }): { id: string; path: string } {
+    return { id: packMailboxId({ accountKey: this.account.key, mailboxKey: key }), path };
+  }
+}
+
+function emptyHead({ key, path }: { key: number; path: string }): SeenMailbox {
+  return { key, path, uidValidity: 0, uidNext: 0, highestModseq: null, unseen: null, count: 0, pieces: [] };
+}
+
+/** Without CONDSTORE nothing tells of flags: there is always something to look at. */
+function isSame(seen: SeenMailbox, status: MailboxStatus): boolean {
+  const { uidValidity, uidNext, highestModseq, messages } = status;
+  if (seen.uidValidity !== uidValidity || seen.count !== messages) return false;
+  if (highestModseq === null) return messages === 0;
+  return seen.highestModseq === highestModseq.toString() && (uidNext === null || seen.uidNext === uidNext);
+}
+
+/** A second look at the same mailbox in one round: what it found goes on from the first. */
+function merged(before: Look | undefined, now: Look): Look {
+  if (!before || before.uidValidity !== now.uidValidity) return now;
+  const gone = new Map([...before.gone, ...now.gone].map((message) => [message.uid, message]));
+  const present = new Map([...before.present, ...now.present].map((message) => [message.uid, message]));
+  for (const uid of gone.keys()) present.delete(uid);
+  return { ...now, knownValidity: before.knownValidity, gone: [...gone.values()], present: [...present.values()] };
+}

@@ -1,0 +1,178 @@
+import {
+  type Call,
+  comparePositions,
+  Failure,
+  isFailure,
+  type NewEvent,
+  newReport,
+  type Position,
+} from "@postern/protocol";
+import type { EventLog, LogStep } from "@postern/store";
+import type { Core } from "../mail/core.ts";
+import { accountRef } from "../mail/open-mailbox.ts";
+import { GroupCommit } from "../mirror/group-commit.ts";
+import { BEGUN, Round, type Seen } from "./round.ts";
+import type { SeenMailbox } from "./seen.ts";
+
+/**
+ * An account's sequence of changes, and how it is brought up to date: the mail server is asked what every mailbox's state
+ * is, what differs from what was seen is looked at, and what has happened is written together with what was seen now.
+ * Nothing is told that is not written, and what was written is never found again.
+ */
+export interface Sequences {
+  /** The end of the sequence after everything that the server had acknowledged to anyone before this was called. */
+  bringUpToDate(account: string, call: Call): Promise<Position>;
+  /** The end of the sequence, which begins now if it has not yet. No command where it has. */
+  state(account: string, call: Call): Promise<Position>;
+  /** Tells of the account's state where it is another than was told; nothing where the sequence has not begun. */
+  noteState(account: string, state: ToldState, detail: string | null): Promise<void>;
+  forget(account: string): void;
+}
+
+export type ToldState = "connected" | "authenticationFailed" | "unreachable";
+
+export interface SequencesOptions {
+  core: Core;
+  log: EventLog;
+}
+
+interface Memory extends Seen {
+  epoch: number;
+  head: Position;
+  /** As it was told last. */
+  state: string | null;
+}
+
+const STATE = "state";
+const ACCOUNTS = 5_000;
+const DEADLINE_MS = 120_000;
+
+export function createSequences({ core, log }: SequencesOptions): Sequences {
+  const memories = new Map<string, Memory>();
+  const running = new Map<string, GroupCommit<Position>>();
+  const turns = new Map<string, Promise<unknown>>();
+  const bereft = new Set<string>();
+
+  const load = async (account: string): Promise<Memory> => {
+    const epoch = core.ownership.epochOf(account);
+    const known = memories.get(account);
+    if (known?.epoch === epoch) return known;
+    const { head, heads } = await log.heads(account);
+    const begun = heads.delete(BEGUN);
+    const state = heads.get(STATE) ?? null;
+    heads.delete(STATE);
+    const mailboxes = [...heads.values()].map((text) => JSON.parse(text) as SeenMailbox);
+    const memory = { epoch, head, begun, state, mailboxes: new Map(mailboxes.map((seen) => [seen.key, seen])) };
+    memories.delete(account);
+    memories.set(account, memory);
+    const [oldest] = memories.keys();
+    if (memories.size > ACCOUNTS && oldest !== undefined) memories.delete(oldest);
+    return memory;
+  };
+
+  /** Whatever goes wrong: what is in memory may not be what is stored any more. */
+  const write = async (account: string, memory: Memory, step: Omit<LogStep, "epoch" | "after">): Promise<void> => {
+    core.ownership.assertHeld(account);
+    memories.delete(account);
+    const after = memory.head;
+    const result = await log.append(account, { ...step, epoch: memory.epoch, after, raises: bereft.has(account) });
+    if (!result.taken) {
+      // The storage has forgotten what it had taken: positions that were given out must not be given again.
+      if (result.because === "after" && comparePositions(result.head, after) < 0) bereft.add(account);
+      throw new Failure("unavailable", { detail: "The account's log ends elsewhere.", retryAfter: 1 });
+    }
+    bereft.delete(account);
+    memory.head = result.head;
+    memories.set(account, memory);
+  };
+
+  /** One after the other: each goes on from where the one before has ended. */
+  const inTurn = async <T>(account: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(account) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    turns.set(account, mine);
+    try {
+      return await mine;
+    } finally {
+      if (turns.get(account) === mine) turns.delete(account);
+    }
+  };
+
+  const compare = async (id: string): Promise<Position> => {
+    core.ownership.assertHeld(id);
+    const call = ownCall();
+    const account = await accountRef(core, id);
+    const memory = await load(id);
+    const round = new Round(core, log, account, memory, call);
+    await round.look();
+    for await (const step of round.steps()) await write(id, memory, step);
+    return memory.head;
+  };
+
+  /** Once more where what it went on from had changed meanwhile. */
+  const compareTwice = (id: string): Promise<Position> =>
+    inTurn(id, async () => {
+      try {
+        return await compare(id);
+      } catch (error) {
+        memories.delete(id);
+        if (!isFailure(error, "unavailable")) throw error;
+        return compare(id);
+      }
+    });
+
+  const bringUpToDate = async (account: string, call: Call): Promise<Position> => {
+    const commit = running.get(account) ?? new GroupCommit(() => compareTwice(account));
+    running.set(account, commit);
+    try {
+      return await within(call, commit.ask());
+    } finally {
+      if (commit.isIdle && running.get(account) === commit) running.delete(account);
+    }
+  };
+
+  return {
+    bringUpToDate,
+    state: async (account, call) => {
+      const { begun, head } = await load(account);
+      return begun ? head : bringUpToDate(account, call);
+    },
+    noteState: (account, state, detail) =>
+      inTurn(account, async () => {
+        const memory = await load(account);
+        if (!memory.begun || memory.state === state) return;
+        memory.state = state;
+        const time = new Date().toISOString();
+        const event: NewEvent = { type: `account.${state}`, time, cause: null, account: { state, detail } };
+        await write(account, memory, { events: [event], heads: [[STATE, state]] });
+      }),
+    forget: (account) => void memories.delete(account),
+  };
+}
+
+const neverAborts = new AbortController().signal;
+
+function ownCall(): Call {
+  const call = { requestId: "watch", actor: "postern", signal: neverAborts, report: newReport() };
+  return { ...call, deadline: Date.now() + DEADLINE_MS };
+}
+
+/** Waits no longer than the caller does. */
+async function within<T>(call: Call, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const detail = "What has changed could not be found out within the time that the request had.";
+  const timer = setTimeout(
+    () => late.reject(new Failure("upstream-timeout", { detail })),
+    Math.max(0, Math.min(call.deadline - Date.now(), 0x7fffffff)),
+  );
+  const giveUp = (): void => late.reject(new Failure("cancelled"));
+  call.signal.addEventListener("abort", giveUp, { once: true });
+  if (call.signal.aborted) giveUp();
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener("abort", giveUp);
+  }
+}
