@@ -145,6 +145,18 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         await carryOut(`${operationId}Head`, 200, path, { method: "HEAD" });
         return answer;
       };
+      /** A stream does not end: its beginning is looked at. */
+      const listen = async (operationId: string, path: string): Promise<void> => {
+        const leave = new AbortController();
+        const headers = { authorization: `Bearer ${house.adminToken}` };
+        const answer = await fetch(`${house.urls[0]}${path}`, { headers, signal: leave.signal });
+        assert.equal(answer.status, 200);
+        assert.match(answer.headers.get("content-type") ?? "", /^text\/event-stream/);
+        const { value } = (await answer.body?.getReader().read()) ?? {};
+        assert.match(new TextDecoder().decode(value), /^retry: \d+\nid: /);
+        carriedOut.add(operationId);
+        leave.abort();
+      };
       await carryOut("createAccount", 201, "/v1/accounts?verify=true", { body: accountOf("second") });
       await carryOut("updateAccount", 200, "/v1/accounts/second", { method: "PATCH", body: { name: "Second" } });
       await carryOut("getAccount", 200, "/v1/accounts/second");
@@ -187,6 +199,9 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         method: "PUT",
         body: { subject: "A draft", text: "Done" },
       });
+      await carryOut("getChanges", 200, "/v1/accounts/alice/changes");
+      await listen("streamEvents", "/v1/accounts/alice/events");
+      await listen("streamAllEvents", "/v1/events?accounts=alice");
       await carryOut("getMessage", 200, message);
       const { threadId } = (await ask(message)).body;
       await carryOut("getThread", 200, `/v1/accounts/alice/threads/${String(threadId)}?limit=1&fields=subject`);

@@ -71,9 +71,9 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
     servers: [{ url: publicUrl ?? "/" }],
     tags: [
       { name: "accounts", description: "Mail accounts and their state." },
+      { name: "events", description: "What changes, as it changes." },
       { name: "mailboxes", description: "Mailboxes and quota." },
       { name: "messages", description: "Lists, search, messages, and their octets." },
-      { name: "events", description: "What changes, as it changes." },
       { name: "tokens", description: "Who may do what." },
     ],
     components: {
