@@ -35,6 +35,62 @@ export const header = z.object({
 });
 export type Header = z.infer<typeof header>;
 
+const verdict = z.object({
+  result: z.string().describe("`pass`, `fail`, `softfail`, `neutral`, `none`, `temperror`, `permerror`, …"),
+  domain: z.string().nullable().describe("The domain that was looked at."),
+});
+export type AuthenticationVerdict = z.infer<typeof verdict>;
+
+/** What the receiving server found out about who sent the message. */
+export const authentication = z
+  .object({
+    server: z.string().describe("Who says so: the authserv-id (RFC 8601 section 2.5)."),
+    spf: verdict.nullable().describe("Whether the sending machine may send for the envelope's domain (RFC 7208)."),
+    dkim: z.array(verdict).describe("What became of each signature that was looked at (RFC 6376)."),
+    dmarc: verdict.nullable().describe("Whether the From domain's own policy is met (RFC 7489)."),
+  })
+  .meta({ id: "Authentication", description: "What the receiving server found out about who sent the message." });
+export type Authentication = z.infer<typeof authentication>;
+
+export const listUnsubscribe = z
+  .object({
+    urls: z.array(z.string()).describe("Web addresses, the sender's first choice first."),
+    mailto: z.array(z.string()).describe("`mailto:` addresses."),
+    oneClick: z.boolean().describe("The https address takes a POST of `List-Unsubscribe=One-Click` (RFC 8058)."),
+  })
+  .meta({ id: "ListUnsubscribe", description: "How to leave a mailing list (RFC 2369)." });
+export type ListUnsubscribe = z.infer<typeof listUnsubscribe>;
+
+export const calendarInvite = z
+  .object({
+    part: z.string().describe("Part number of the calendar."),
+    method: z.string().nullable().describe("`REQUEST`, `CANCEL`, `REPLY`, … (RFC 5546)."),
+    uid: z.string().describe("The same in all messages about one event."),
+    sequence: z.int().describe("Rises with each change of the event."),
+    summary: z.string().nullable().describe("What it is about."),
+    location: z.string().nullable().describe("Where it is."),
+    start: z
+      .string()
+      .nullable()
+      .describe("RFC 3339 in UTC; a date for a whole day; without a zone where none is told."),
+    end: z.string().nullable().describe("As `start`, exclusive."),
+    timeZone: z.string().nullable().describe("The time zone that it was written in."),
+    recurring: z.boolean().describe("Whether there are more of it."),
+    status: z.string().nullable().describe("`CONFIRMED`, `TENTATIVE` or `CANCELLED`."),
+    organizer: address.nullable().describe("Whose event it is."),
+    attendees: z
+      .array(
+        z.object({
+          name: z.string().nullable().describe("Decoded to Unicode; null where none is given."),
+          address: z.string().nullable().describe("`local@domain`; null where it cannot be read."),
+          status: z.string().nullable().describe("`NEEDS-ACTION`, `ACCEPTED`, `DECLINED`, `TENTATIVE`, …"),
+        }),
+      )
+      .describe("Who is asked."),
+  })
+  .meta({ id: "CalendarInvite", description: "An event in a message (RFC 5545)." });
+export type CalendarInvite = z.infer<typeof calendarInvite>;
+
 /** What an id rests on, and what it outlives. Only what holds is told. */
 export const identity = z.object({
   source: z.enum(["uid"]).describe("`uid`: UIDVALIDITY and UID."),
@@ -71,6 +127,10 @@ export const messageFields = {
   rawHeaders: z.string().describe("The header section's octets, each as one character (ISO 8859-1)."),
   references: z.array(z.string()).describe("References: message ids with their angle brackets."),
   inReplyTo: z.string().nullable().describe("In-Reply-To as it stands."),
+  replyText: z.string().nullable().describe("The new text alone: without what it quotes, and without the signature."),
+  authentication: authentication.nullable().describe("SPF, DKIM and DMARC; null where no trusted server tells."),
+  listUnsubscribe: listUnsubscribe.nullable().describe("How to leave the mailing list; null where it offers no way."),
+  calendarInvites: z.array(calendarInvite).describe("Events that it brings."),
   parts: z.array(messagePart).describe("Every leaf part, in order."),
   truncated: z.array(z.string()).describe("Names of fields that were cut because they are beyond the limits."),
 } as const;

@@ -1,7 +1,7 @@
 import { type FaceConfig, faceConfig, faceVariables } from "@postern/gateway";
 import { type Environment, readEnvironment, readKeyRing } from "@postern/service";
 import type { KeyRing } from "@postern/store";
-import { mailVariables } from "@postern/worker";
+import { type AuthservId, mailVariables } from "@postern/worker";
 import * as z from "zod";
 import { adminToken, type Kept, secretKeys } from "./first-start.ts";
 
@@ -19,6 +19,7 @@ export interface StandaloneConfig {
   adminToken: Kept;
   ring: KeyRing;
   allowedMailHosts: string[];
+  authservIds: AuthservId[];
   accountsFile: string | undefined;
   maxMessageSize: number;
 }
@@ -31,6 +32,7 @@ export function readStandaloneConfig(env: Environment): StandaloneConfig {
     dataDir: read.DATA_DIR,
     adminToken: adminToken(read.ADMIN_TOKEN, read.DATA_DIR),
     ring: readKeyRing(secretKeys(read.SECRET_KEYS, read.DATA_DIR).value),
+    authservIds: read.TRUSTED_AUTHSERV_IDS,
     allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
     accountsFile: read.ACCOUNTS_FILE,
     maxMessageSize: read.MAX_MESSAGE_SIZE,

@@ -9,13 +9,18 @@ import {
 } from "@postern/service";
 import type { KeyRing } from "@postern/store";
 import * as z from "zod";
-import { isAllowance } from "./accounts/index.ts";
+import { type AuthservId, isAllowance, readAuthservId } from "./accounts/index.ts";
 
 /** The variables that say how mail is reached: the same in a worker of its own and in standalone. */
 export const mailVariables = {
   ALLOWED_MAIL_HOSTS: commaList.refine((entries) => entries.every(isAllowance), {
     message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
   }),
+  TRUSTED_AUTHSERV_IDS: commaList
+    .refine((entries) => entries.every((entry) => readAuthservId(entry) !== null), {
+      message: "mail-host=authserv-id, with commas between them",
+    })
+    .transform((entries) => entries.flatMap((entry) => readAuthservId(entry) ?? [])),
   ACCOUNTS_FILE: z.string().optional(),
   MAX_MESSAGE_SIZE: z.coerce
     .number()
@@ -50,6 +55,7 @@ export interface WorkerConfig {
   /** How long an account stays with a worker that is not heard of. */
   leaseMs: number;
   allowedMailHosts: string[];
+  authservIds: AuthservId[];
   accountsFile: string | undefined;
   maxMessageSize: number;
   logLevel: string;
@@ -68,6 +74,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     clusterSecret: clusterSecret(read.CLUSTER_SECRET, ring),
     advertiseUrl: read.ADVERTISE_URL,
     leaseMs: read.LEASE_SECONDS * 1_000,
+    authservIds: read.TRUSTED_AUTHSERV_IDS,
     allowedMailHosts: read.ALLOWED_MAIL_HOSTS,
     accountsFile: read.ACCOUNTS_FILE,
     maxMessageSize: read.MAX_MESSAGE_SIZE,

@@ -1,2 +1,3 @@
+export type { AuthservId } from "./accounts/index.ts";
 export { mailVariables } from "./config.ts";
 export { createWorker, type Worker, type WorkerOptions } from "./worker.ts";

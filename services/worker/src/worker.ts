@@ -5,7 +5,14 @@ import { type Call, type Mail, newReport } from "@postern/protocol";
 import type { Logger, Tracing } from "@postern/service";
 import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
-import { type Accounts, createAccounts, syncDeclared, type Vetting, vetHost } from "./accounts/index.ts";
+import {
+  type Accounts,
+  type AuthservId,
+  createAccounts,
+  syncDeclared,
+  type Vetting,
+  vetHost,
+} from "./accounts/index.ts";
 import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
 import { createCore, mailOn } from "./mail/core.ts";
@@ -32,6 +39,7 @@ export interface WorkerOptions {
   /** Who is told of calls and commands, if anybody. */
   tracing?: Tracing | null;
   allowedMailHosts: readonly string[];
+  authservIds: readonly AuthservId[];
   accountsFile: string | undefined;
   /** Where this process is asked for the accounts that it owns; asked for when it first owns one. */
   self: () => WorkerEntry;
@@ -64,6 +72,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     store,
     ring,
     vet: (host, port) => vetHost(host, port, vetting),
+    authservIds: options.authservIds,
     verify: verifyLogin,
     onChange: (account) => {
       sessions.forget(account);

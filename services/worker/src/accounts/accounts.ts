@@ -2,12 +2,14 @@ import { type Account, type AccountPatch, type Call, Failure, isFailure, type Ma
 import type { AccountRecord, KeyRing, Store } from "@postern/store";
 import type { AccountDirectory } from "../mail/ports.ts";
 import type { Reach } from "../sessions/index.ts";
+import { type AuthservId, isFor, wellKnown } from "./authserv-ids.ts";
 import { believeAccounts } from "./believed.ts";
 import { openCredentials } from "./credentials.ts";
 import { changedFields, patched } from "./patch.ts";
 import { newRecord, shown } from "./records.ts";
 
 export interface AccountsOptions {
+  authservIds: readonly AuthservId[];
   store: Pick<Store, "accounts" | "tokens" | "audit">;
   ring: KeyRing;
   /** The address to dial, for a host that may be dialled. Throws `host-not-allowed`. */
@@ -99,6 +101,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       return reachOf(record);
     },
     keyOf: async (id) => found(await believed.get(id)).key,
+    authservIdsOf: async (id) => {
+      const { host } = found(await believed.get(id)).imap;
+      return [...wellKnown(host), ...options.authservIds.filter((entry) => isFor(entry, host)).map(({ name }) => name)];
+    },
     forget: onChange,
     createAccount: async ({ account, verify: mustLogIn }, call) => {
       if (account.id !== undefined && (await store.accounts.get(account.id))) throw new Failure("account-exists");

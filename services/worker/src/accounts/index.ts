@@ -1,4 +1,5 @@
 export { isAllowance } from "./address.ts";
+export { type AuthservId, readAuthservId } from "./authserv-ids.ts";
 export { type Accounts, createAccounts } from "./accounts.ts";
 export { syncDeclared } from "./declared.ts";
 export { type Vetting, vetHost } from "./vet-host.ts";

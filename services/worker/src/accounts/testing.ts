@@ -47,6 +47,7 @@ function over(store: Store, ring: KeyRing, allowed: string[]): AccountsHouse {
     return found;
   };
   const accounts = createAccounts({
+    authservIds: [],
     store,
     ring,
     vet: (host, port) => vetHost(host, port, { allowed, resolve }),

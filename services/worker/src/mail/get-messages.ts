@@ -28,7 +28,13 @@ import { readMessages, type Wanted } from "./rows/read-messages.ts";
 /** Messages by id, in the order asked, each or why it is not there. Every mailbox in which they are is visited once. */
 export async function getMessages(core: Core, input: Input<"getMessages">, call: Call): Promise<Output<"getMessages">> {
   const account = await accountRef(core, input.account);
-  const wanted: Wanted = { fields: input.fields, needs: needsOf(input.fields), threads: core.threadIds, call };
+  const wanted: Wanted = {
+    fields: input.fields,
+    needs: needsOf(input.fields),
+    threads: core.threadIds,
+    accounts: core.accounts,
+    call,
+  };
   const results = new Map<string, MessageResult>();
   const places: Group = [];
   for (const [id, place] of await placesOf(core, account, input.ids)) {

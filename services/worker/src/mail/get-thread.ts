@@ -32,6 +32,7 @@ export async function getThread(core: Core, input: Input<"getThread">, call: Cal
     fields,
     needs: needsOf(fields),
     threads: core.threadIds,
+    accounts: core.accounts,
     call,
   });
   const shown = page.flatMap((place) => {

@@ -25,7 +25,7 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
   const text = `${account.key} ${mailbox} ${JSON.stringify(input)}${spelled(threads)}`;
   let asked = understood.get(text);
   if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input, threads)));
-  const request: ListRequest = { ...asked, account, threads: core.threadIds, call };
+  const request: ListRequest = { ...asked, account, threads: core.threadIds, accounts: core.accounts, call };
   const stale = staleAnswer(core, request, input.maxStaleMs);
   if (stale) return stale;
   return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
@@ -34,7 +34,7 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
 /** What was asked before: whoever follows a mailbox asks the same again and again. */
 const understood = new TextMemory<Asked>();
 
-type Asked = Omit<ListRequest, "account" | "threads" | "call">;
+type Asked = Omit<ListRequest, "account" | "threads" | "accounts" | "call">;
 
 async function understand(
   account: AccountRef,

@@ -87,4 +87,6 @@ export interface Composer {
 /** An account as the core needs it. Throws `not-found`. */
 export interface AccountDirectory {
   keyOf(account: string): Promise<number>;
+  /** Names by which the account's own mail server signs what it found out about messages (RFC 8601 section 2.5). */
+  authservIdsOf(account: string): Promise<readonly string[]>;
 }

@@ -52,7 +52,10 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
   const make = (): Core =>
     createCore({
       sessions: watched,
-      accounts: { keyOf: async (id) => (await registered(store, id)).key },
+      accounts: {
+        keyOf: async (id) => (await registered(store, id)).key,
+        authservIdsOf: async () => ["mx.trusted.example"],
+      },
       mailboxes: store.mailboxes,
       moved: store.places,
       threadStore: store.threads,

@@ -20,7 +20,8 @@ export function referencesOf(octets: Uint8Array): string[] {
   return field?.value.match(/<[^<>\s]{1,998}>/g)?.slice(0, 1_000) ?? [];
 }
 
-function fieldsOf(octets: Uint8Array): Header[] {
+/** Unfolded, not decoded. */
+export function fieldsOf(octets: Uint8Array): Header[] {
   const unfolded = rawHeaders(octets).replace(/\r?\n(?=[ \t])/g, "");
   return unfolded.split(/\r?\n/, MOST).flatMap((line) => {
     const match = /^([!-9;-~]+)[ \t]*:(.*)$/s.exec(line);

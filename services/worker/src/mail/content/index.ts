@@ -1,3 +1,7 @@
+export { authenticationOf } from "./authentication.ts";
+export { invitesOf } from "./invites.ts";
+export { replyTextOf } from "./reply.ts";
+export { listUnsubscribeOf } from "./unsubscribe.ts";
 export { decodeHeaders, rawHeaders, referencesOf } from "./headers.ts";
 export { sanitizeHtml } from "./html.ts";
 export { decodeParameters } from "./parameters.ts";

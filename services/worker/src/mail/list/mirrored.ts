@@ -82,8 +82,10 @@ export async function mirroredParts(
 }
 
 /** Whether a mirror can give it: all messages in the order of their UIDs, and nothing that is in their octets. */
-export function isMirrored({ filter, sort, needs: { text, html, header } }: ListRequest): boolean {
-  return filter === null && sort === null && !text && !html && header === "none";
+export function isMirrored({ filter, sort, needs }: ListRequest): boolean {
+  const { text, html, header, replyText, authentication, listUnsubscribe, calendarInvites } = needs;
+  const readsOctets = text || html || replyText || authentication || listUnsubscribe || calendarInvites;
+  return filter === null && sort === null && !readsOctets && header === "none";
 }
 
 /** What lies just below what is held is fetched; what lies far below is not. */

@@ -9,6 +9,7 @@ import {
 } from "@postern/protocol";
 import { fingerprint } from "../digest.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
+import type { AccountDirectory } from "../ports.ts";
 import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { Needs } from "../rows/needs.ts";
 import { type Cursor, packCursor } from "./cursor.ts";
@@ -31,6 +32,7 @@ export interface ListRequest {
   fields: readonly MessageField[];
   needs: Needs;
   threads: ThreadIds;
+  accounts: AccountDirectory;
   itemCursors: boolean;
   call: Call;
 }

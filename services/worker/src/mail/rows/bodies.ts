@@ -1,12 +1,17 @@
-import type { Header, Message } from "@postern/protocol";
+import type { Authentication, CalendarInvite, Header, ListUnsubscribe, Message } from "@postern/protocol";
 import type { Structure } from "../../imap/session.ts";
 import {
+  authenticationOf,
   chooseBody,
   decodeHeaders,
   decodeText,
   htmlOfText,
+  invitesOf,
+  leavesOf,
+  listUnsubscribeOf,
   rawHeaders,
   referencesOf,
+  replyTextOf,
   sanitizeHtml,
   snippetOf,
   textOfHtml,
@@ -25,6 +30,10 @@ export interface Body {
   headers: Header[];
   rawHeaders: string;
   references: string[];
+  replyText: string | null;
+  authentication: Authentication | null;
+  listUnsubscribe: ListUnsubscribe | null;
+  calendarInvites: CalendarInvite[];
   /** Names of fields that were cut. */
   truncated: (keyof Message)[];
 }
@@ -40,6 +49,10 @@ const SNIPPET_HTML_LIMIT = 32 << 10;
 
 const HEADER = "HEADER";
 const REFERENCES = "HEADER.FIELDS (REFERENCES)";
+const TRACES = "HEADER.FIELDS (AUTHENTICATION-RESULTS RECEIVED LIST-UNSUBSCRIBE LIST-UNSUBSCRIBE-POST)";
+/** Calendars of one message, and encoded octets of each. */
+const MOST_CALENDARS = 4;
+const CALENDAR_LIMIT = 256 << 10;
 
 /** The bodies by UID, in as few FETCHes as there are shapes of messages. Adds snippets to the facts, and keeps them. */
 export async function readBodies(
@@ -47,6 +60,7 @@ export async function readBodies(
   open: OpenMailbox,
   known: Map<number, Known>,
   needs: Needs,
+  trusted: readonly string[],
 ): Promise<Map<number, Body>> {
   const limit = Math.max(LEAST_LIMIT, Math.min(PART_LIMIT, Math.floor(PAGE_LIMIT / Math.max(1, known.size))));
   const plans = new Map([...known].map(([uid, { facts }]) => [uid, planOf(facts, needs, limit)]));
@@ -58,7 +72,7 @@ export async function readBodies(
     const plan = plans.get(uid);
     const octets = sections.get(uid);
     if (!plan || !octets) continue;
-    bodies.set(uid, bodyOf(plan, octets, needs));
+    bodies.set(uid, bodyOf(plan, octets, needs, trusted));
     if (!plan.makesSnippet) continue;
     known.set(uid, each.with({ snippet: snippetFrom(plan, octets) }));
     snippets.push(uid);
@@ -77,6 +91,7 @@ interface Plan {
   snippet: Structure | null;
   /** Parts that are left out altogether. */
   isCut: { text: boolean; html: boolean };
+  calendars: Structure[];
   sections: SectionRequest[];
   limit: number;
 }
@@ -93,12 +108,16 @@ function planOf({ structure, snippet }: Facts, needs: Needs, limit: number): Pla
     makesSnippet,
     snippet: makesSnippet ? firstOf(text) : null,
     isCut,
+    calendars: needs.calendarInvites && structure ? calendarsOf(structure) : [],
     sections: [],
     limit,
   };
   if (needs.header === "whole") plan.sections.push({ section: HEADER, limit: HEADER_LIMIT });
   if (needs.header === "references") plan.sections.push({ section: REFERENCES, limit: HEADER_LIMIT });
-  const read = new Set([...(needs.text ? text : []), ...(needs.html ? html : [])]);
+  if ((needs.authentication || needs.listUnsubscribe) && needs.header !== "whole")
+    plan.sections.push({ section: TRACES, limit: HEADER_LIMIT });
+  for (const { part, size } of plan.calendars) plan.sections.push({ section: part, limit: CALENDAR_LIMIT, size });
+  const read = new Set([...(needs.text || needs.replyText ? text : []), ...(needs.html ? html : [])]);
   for (const { part, size } of read) plan.sections.push({ section: part, limit, size });
   if (plan.snippet && !read.has(plan.snippet)) {
     const { part, size } = plan.snippet;
@@ -126,11 +145,13 @@ function snippetLimit({ type }: Structure): number {
   return type === "text/html" ? SNIPPET_HTML_LIMIT : SNIPPET_TEXT_LIMIT;
 }
 
-function bodyOf(plan: Plan, octets: Sections, needs: Needs): Body {
-  const header = octets.get(HEADER) ?? octets.get(REFERENCES) ?? new Uint8Array(0);
+function bodyOf(plan: Plan, octets: Sections, needs: Needs, trusted: readonly string[]): Body {
+  const header = octets.get(HEADER) ?? octets.get(REFERENCES) ?? nothing;
+  const traces = octets.get(HEADER) ?? octets.get(TRACES) ?? nothing;
   const cut = new Set<keyof Message>();
   const html = needs.html ? htmlOf(plan, octets, cut) : null;
   const text = needs.text ? textOf(plan, octets, cut) : null;
+  const replyText = needs.replyText ? replyOf(plan, octets, cut) : null;
   if (header.length >= HEADER_LIMIT) for (const name of needs.headerFields) cut.add(name);
   return {
     text,
@@ -138,8 +159,34 @@ function bodyOf(plan: Plan, octets: Sections, needs: Needs): Body {
     headers: needs.header === "whole" ? decodeHeaders(header) : [],
     rawHeaders: needs.header === "whole" ? rawHeaders(header) : "",
     references: needs.header === "none" ? [] : referencesOf(header),
+    replyText,
+    authentication: needs.authentication ? authenticationOf(traces, trusted) : null,
+    listUnsubscribe: needs.listUnsubscribe ? listUnsubscribeOf(traces) : null,
+    calendarInvites: invitesIn(plan, octets, cut),
     truncated: [...cut],
   };
+}
+
+const nothing = new Uint8Array(0);
+
+function replyOf(plan: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
+  const isCut = new Set<keyof Message>();
+  const text = textOf(plan, octets, isCut);
+  if (isCut.size > 0) cut.add("replyText");
+  return text === null ? null : replyTextOf(text);
+}
+
+function invitesIn({ calendars }: Plan, octets: Sections, cut: Set<keyof Message>): CalendarInvite[] {
+  return calendars.flatMap((part) => {
+    if (part.size > CALENDAR_LIMIT) cut.add("calendarInvites");
+    return invitesOf(part.part, decoded(part, octets), part.parameters.method ?? null);
+  });
+}
+
+/** Each once: mail programs put the same calendar beside the text and into a file. */
+function calendarsOf(structure: Structure): Structure[] {
+  const found = leavesOf(structure).map((leaf) => leaf.structure);
+  return found.filter(({ type }) => type === "text/calendar" || type === "application/ics").slice(0, MOST_CALENDARS);
 }
 
 function textOf({ text, isCut, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {

@@ -14,6 +14,11 @@ export interface Needs {
   snippet: boolean;
   text: boolean;
   html: boolean;
+  replyText: boolean;
+  /** Both are made of a few header fields. */
+  authentication: boolean;
+  listUnsubscribe: boolean;
+  calendarInvites: boolean;
 }
 
 const factOf: Partial<Record<MessageField, FactKind>> = {
@@ -32,6 +37,8 @@ const factOf: Partial<Record<MessageField, FactKind>> = {
   attachments: "structure",
   parts: "structure",
   text: "structure",
+  replyText: "structure",
+  calendarInvites: "structure",
   html: "structure",
 };
 
@@ -50,5 +57,9 @@ export function needsOf(fields: readonly MessageField[]): Needs {
     snippet: asked.has("snippet"),
     text: asked.has("text"),
     html: asked.has("html"),
+    replyText: asked.has("replyText"),
+    authentication: asked.has("authentication"),
+    listUnsubscribe: asked.has("listUnsubscribe"),
+    calendarInvites: asked.has("calendarInvites"),
   };
 }

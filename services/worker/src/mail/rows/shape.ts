@@ -48,7 +48,18 @@ export interface ShownIn {
 }
 
 /** For messages of which no octets were asked for. */
-export const noBody: Body = { text: null, html: null, headers: [], rawHeaders: "", references: [], truncated: [] };
+export const noBody: Body = {
+  text: null,
+  html: null,
+  headers: [],
+  rawHeaders: "",
+  references: [],
+  replyText: null,
+  authentication: null,
+  listUnsubscribe: null,
+  calendarInvites: [],
+  truncated: [],
+};
 
 export interface KnownRow extends Omit<Row, "facts"> {
   known: Known;
@@ -106,6 +117,10 @@ const shapers: Shapers = {
   rawHeaders: ({ body }) => body.rawHeaders,
   references: ({ body }) => body.references,
   inReplyTo: ({ facts }) => facts.envelope?.inReplyTo ?? null,
+  replyText: ({ body }) => body.replyText,
+  authentication: ({ body }) => body.authentication,
+  listUnsubscribe: ({ body }) => body.listUnsubscribe,
+  calendarInvites: ({ body }) => body.calendarInvites,
   parts: ({ facts }) => of(facts.structure, partsOf),
   truncated: ({ body }) => body.truncated,
 };
