@@ -1,4 +1,4 @@
-import { Failure, isFailure } from "@postern/protocol";
+import { type Call, Failure, isFailure, type Mail } from "@postern/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ExecutionResult, GraphQLError } from "graphql";
 import type { Access } from "../access/index.ts";
@@ -10,6 +10,7 @@ import { statusOf } from "../rest/problem.ts";
 import type { Context } from "./context.ts";
 import { documentOf } from "./documents.ts";
 import { extensionsOf, formatError } from "./errors.ts";
+import { type Question, recorded, RememberedAnswers } from "./remembered.ts";
 
 const NEW_TYPE = "application/graphql-response+json; charset=utf-8";
 const OLD_TYPE = "application/json; charset=utf-8";
@@ -26,11 +27,13 @@ interface GraphqlRequest {
 export interface GraphqlHttpOptions {
   access: Access;
   trusted: ReadonlyMap<string, string> | null;
-  contextFor: (request: FastifyRequest, reply: FastifyReply) => Context;
+  mail: Mail;
+  contextFor: (request: FastifyRequest, reply: FastifyReply, mail: Mail) => Context;
 }
 
 /** GraphQL over HTTP (the GraphQL foundation's draft): requests by GET and POST, answers in either media type. */
 export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): void {
+  const remembered = new RememberedAnswers();
   app.route({
     method: ["GET", "POST"],
     url: "/graphql",
@@ -46,8 +49,16 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
       const isWished = takeExplain(request);
       const read = readRequest(request);
       request.explain = isWished || read.extensions?.explain === true;
-      const context = options.contextFor(request, reply);
-      const result = await execute(app, request, read, context, options.trusted);
+      const query = documentOf(read, options.trusted);
+      if (query === undefined) throw new Failure("invalid-request", { detail: "There is no query." });
+      const question = { query, operationName: read.operationName, variables: read.variables };
+      const { mail, calls } = recorded(options.mail);
+      const context = options.contextFor(request, reply, mail);
+      const known = await remembered.recall(question, context.identity, options.mail, context.call);
+      if (known !== null) return answerReady(reply, type, known, context);
+      const result = await execute(app, request, question, context);
+      if (result.data !== undefined) remembered.keep(question, context.identity, calls(), result.data);
+      if (result.data !== undefined) return answerReady(reply, type, result.data, context);
       return answer(reply, type, result.status, withExtensions(result.body, context));
     },
   });
@@ -56,30 +67,31 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
 interface Result {
   status: number;
   body: Record<string, unknown>;
+  /** JSON of what there is to tell, where nothing went wrong. */
+  data?: string;
 }
 
 /** Statuses as the new media type has them; the old one knows 200 for whatever could be read. */
 async function execute(
   app: FastifyInstance,
   request: FastifyRequest,
-  read: GraphqlRequest,
+  { query, operationName, variables }: Question,
   context: Context,
-  trusted: ReadonlyMap<string, string> | null,
 ): Promise<Result> {
-  const query = documentOf(read, trusted);
-  if (query === undefined) throw new Failure("invalid-request", { detail: "There is no query." });
   try {
     const result: ExecutionResult = await app.graphql(
       query,
-      { ...context, operationName: read.operationName },
+      { ...context, operationName },
       // Without any, mercurius leaves looking at them to execution.
-      read.variables ?? {},
-      read.operationName,
+      variables ?? {},
+      operationName,
     );
     const errors = result.errors?.map((error) =>
       formatError(error, (cause) => request.log.error({ err: cause }, "resolver failed unexpectedly")),
     );
-    return { status: 200, body: { ...(errors && errors.length > 0 && { errors }), data: result.data ?? null } };
+    const data = result.data ?? null;
+    if (errors && errors.length > 0) return { status: 200, body: { errors, data } };
+    return { status: 200, body: { data }, data: JSON.stringify(data) };
   } catch (error) {
     if (isFailure(error, "method-not-allowed")) throw error;
     return { status: 400, body: { errors: requestErrors(error) } };
@@ -142,16 +154,27 @@ function wrong(path: string, message: string): Failure {
 }
 
 function withExtensions(body: Record<string, unknown>, { call }: Context): Record<string, unknown> {
+  const extensions = extensionsFor(call);
+  return extensions ? { ...body, extensions } : body;
+}
+
+/** Null where there is nothing to tell. */
+function extensionsFor(call: Call): object | null {
   const { asOf } = call.report;
   const imap = explanationOf(call);
-  if (asOf === null && imap === null) return body;
-  const extensions = { ...(asOf !== null && { asOf: new Date(asOf).toISOString() }), ...(imap && { imap }) };
-  return { ...body, extensions };
+  if (asOf === null && imap === null) return null;
+  return { ...(asOf !== null && { asOf: new Date(asOf).toISOString() }), ...(imap && { imap }) };
 }
 
 /** Null: the client takes neither. Without a field, or with a wildcard, the old type, which every client knows. */
 function acceptable(request: FastifyRequest): string | null {
   return negotiate(request, [OLD_TYPE, NEW_TYPE]);
+}
+
+function answerReady(reply: FastifyReply, type: string, data: string, { call }: Context): FastifyReply {
+  const extensions = extensionsFor(call);
+  const tail = extensions ? `,"extensions":${JSON.stringify(extensions)}}` : "}";
+  return reply.type(type).header("cache-control", "no-store").send(`{"data":${data}${tail}`);
 }
 
 function answer(reply: FastifyReply, type: string, status: number, body: object): FastifyReply {

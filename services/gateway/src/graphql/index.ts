@@ -62,7 +62,8 @@ export async function registerGraphql(
   serveHttp(app, {
     access,
     trusted: face.documents === undefined ? null : readDocuments(face.documents),
-    contextFor: (request, reply) => contextFor(request, reply, { mail, store, face }),
+    mail,
+    contextFor: (request, reply, asked) => contextFor(request, reply, { mail: asked, store, face }),
   });
   if (face.graphiql) serveGraphiql(app, face.publicUrl);
 }
