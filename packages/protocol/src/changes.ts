@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { accountId } from "./account.ts";
 import type { FailureJson } from "./failures.ts";
+import { messageFilter } from "./filter.ts";
 import { mailboxRef } from "./mailbox.ts";
 import { message } from "./message.ts";
 
@@ -57,4 +58,67 @@ export const changeOperations = {
   copyMessages: call(z.strictObject({ ...ofMessages, mailbox: mailboxRef }), results),
   /** To Trash, which is made if it is missing; for good where `permanent`, or in Trash already. */
   deleteMessages: call(z.strictObject({ ...ofMessages, permanent: z.boolean() }), results),
+} as const;
+
+/** What is done with each of many messages. */
+export const changeAction = z.union([
+  z.strictObject({ flags: flagChange }),
+  z.strictObject({ move: mailboxRef }),
+  z.strictObject({ copy: mailboxRef }),
+  z.strictObject({ delete: z.strictObject({ permanent: z.boolean().optional() }) }),
+]);
+export type ChangeAction = z.infer<typeof changeAction>;
+
+export const jobState = z.enum(["running", "done", "cancelled", "failed"]);
+
+/** Work that goes on when its caller has gone. */
+export interface Job {
+  /** `job_…` */
+  id: string;
+  account: string;
+  state: z.infer<typeof jobState>;
+  /** How many messages have a result, and how many there are. */
+  done: number;
+  total: number;
+  /** In the order asked; of those that are done. */
+  results: ChangeResult[];
+  /** Why it failed. */
+  failure: FailureJson | null;
+  createdAt: string;
+}
+
+/** What would be changed. */
+export interface ChangePreview {
+  count: number;
+  sample: { id: string; mailboxId: string }[];
+}
+
+/** Messages that one request may change at once; more are a job. */
+export const MOST_AT_ONCE = 1_000;
+/** Messages that one job may change. */
+export const MOST_IN_JOB = 100_000;
+
+export type BatchOutput = { results: ChangeResult[] } | { preview: ChangePreview } | { job: Job };
+export type EmptyOutput = { deleted: number } | { job: Job };
+
+const ofJob = z.strictObject({ account: accountId, job: z.string().max(200) });
+
+export const batchOperations = {
+  /** Of the messages named, or of all that match, in the order named or newest first. */
+  batchMessages: call(
+    z.strictObject({
+      account: accountId,
+      messages: z.array(target).min(1).max(MOST_IN_JOB).optional(),
+      filter: messageFilter.optional(),
+      mailbox: mailboxRef.optional(),
+      action: changeAction,
+      dryRun: z.boolean(),
+    }),
+    z.custom<BatchOutput>(),
+  ),
+  /** Deletes for good all that is in Trash or Junk now. */
+  emptyMailbox: call(z.strictObject({ account: accountId, mailbox: mailboxRef }), z.custom<EmptyOutput>()),
+  getJob: call(ofJob, z.custom<Job>()),
+  /** What runs is ended before its next part; what is done stays done. */
+  cancelJob: call(ofJob, z.custom<Job>()),
 } as const;

@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
  *     mbx_ base64url( version:1  accountKey:6  mailboxKey:4                        checksum:3 )
  *     msg_ base64url( version:1  accountKey:6  mailboxKey:4  uidValidity:4  uid:4  checksum:3 )
  *     thr_ base64url( version:1  accountKey:6  thread:5                            checksum:3 )
+ *     job_ base64url( version:1  accountKey:6  random:8                            checksum:3 )
  */
 export interface MailboxBirthplace {
   /** 48 random bits given to an account when it is registered, so that ids die with it. */
@@ -31,6 +32,7 @@ const VERSION = 1;
 const MAILBOX_BYTES = 14;
 const MESSAGE_BYTES = 22;
 const THREAD_BYTES = 15;
+const JOB_BYTES = 18;
 const CHECKSUM_BYTES = 3;
 
 export function packMailboxId(place: MailboxBirthplace): string {
@@ -71,6 +73,21 @@ export function packThreadId({ accountKey, thread }: ThreadName): string {
 export function unpackThreadId(id: string): ThreadName | null {
   const bytes = open(id, "thr_", THREAD_BYTES);
   return bytes && { accountKey: bytes.readUIntBE(1, 6), thread: bytes.readUIntBE(7, 5) };
+}
+
+/** `random`: 8 octets. */
+export function packJobId(accountKey: number, random: Uint8Array): string {
+  const bytes = Buffer.allocUnsafe(JOB_BYTES);
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUIntBE(accountKey, 1, 6);
+  bytes.set(random.subarray(0, 8), 7);
+  return `job_${seal(bytes)}`;
+}
+
+/** Null for anything that `packJobId` cannot have made. */
+export function unpackJobId(id: string): { accountKey: number } | null {
+  const bytes = open(id, "job_", JOB_BYTES);
+  return bytes && { accountKey: bytes.readUIntBE(1, 6) };
 }
 
 function writeMailbox(bytes: Buffer, place: MailboxBirthplace): void {

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { account, accountId, accountInput, accountPatch } from "./account.ts";
 import { appendMessageInput, appendMessageOutput } from "./append.ts";
 import type { Call } from "./call.ts";
-import { changeOperations } from "./changes.ts";
+import { batchOperations, changeOperations } from "./changes.ts";
 import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
 import { position } from "./events.ts";
 import type { FailureJson } from "./failures.ts";
@@ -157,6 +157,7 @@ export const operations = {
   readPart: stream(z.strictObject({ ...ofMessage, part: z.string().max(200), range: byteRange.optional() })),
 
   ...changeOperations,
+  ...batchOperations,
 } as const;
 
 /** Those that change something: whether one was carried out must be known before it is tried again. */
@@ -174,6 +175,9 @@ export const changing: ReadonlySet<OperationName> = new Set<OperationName>([
   "createMailbox",
   "updateMailbox",
   "deleteMailbox",
+  "batchMessages",
+  "emptyMailbox",
+  "cancelJob",
 ]);
 
 export type Operations = typeof operations;

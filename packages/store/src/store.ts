@@ -12,6 +12,8 @@ export interface Store {
   readonly audit: AuditLog;
   readonly cache: Cache;
   readonly workers: WorkerRegistry;
+  readonly jobs: JobStore;
+  readonly idempotency: IdempotencyStore;
   readonly leases: LeaseStore;
   readonly threads: ThreadStore;
   readonly events: EventLog;
@@ -374,4 +376,65 @@ export interface EventLog {
   rows(accountId: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
   /** Told of accounts whose sequence has grown, soon after; null: any may have. A hint, that may be lost. The way to end it. */
   onGrowth(listener: (accountId: string | null) => void): () => void;
+}
+
+/** Work that goes on when its caller has gone. What it does, and in which parts, is for whoever carries it out. */
+export interface JobRecord {
+  /** `job_…` */
+  id: string;
+  /** Raised by every write: what `update` compares. */
+  version: number;
+  /** Whoever asked for it: `admin`, or a token's id. */
+  actor: string;
+  work: string;
+  state: "running" | "done" | "cancelled" | "failed";
+  total: number;
+  done: number;
+  parts: number;
+  /** The first part that has no results. */
+  nextPart: number;
+  /** Whether that part was begun: if its owner is no more, nobody knows how far it came. */
+  begun: boolean;
+  cancelRequested: boolean;
+  /** Serialized: why it failed. */
+  failure: string | null;
+  createdAt: number;
+  updatedAt: number;
+  /** Who carries it out, and until when nobody else takes it over. */
+  owner: string | null;
+  leaseUntil: number;
+}
+
+/** Jobs are kept for seven days after they were last changed, and go with their account. */
+export interface JobStore {
+  /** Throws `not-found` where the account is gone. */
+  create(accountId: string, job: JobRecord, parts: readonly string[]): Promise<void>;
+  get(accountId: string, id: string): Promise<JobRecord | null>;
+  part(accountId: string, id: string, number: number): Promise<string | null>;
+  /** Of the parts that have some, in order. */
+  results(accountId: string, id: string): Promise<string[]>;
+  /** Compare-and-set on `version`; the stored record gets `version + 1`. With it, maybe, the results of a part. */
+  update(accountId: string, job: JobRecord, result?: { part: number; text: string }): Promise<boolean>;
+  /** Those that run, of all accounts. */
+  open(): Promise<{ account: string; id: string }[]>;
+}
+
+/** What is known of a request that was sent with an `Idempotency-Key`. */
+export interface IdempotencyRecord {
+  version: number;
+  /** Of method, path and body. Null while the body is still coming in. */
+  fingerprint: string | null;
+  /** While there is no answer: until when whoever carries it out is heard of again. Epoch milliseconds. */
+  leaseUntil: number;
+  answer: { status: number; headers: Record<string, string>; body: string } | null;
+}
+
+/** Keys are of whoever sends them: `actor` is `admin`, or a token's id. */
+export interface IdempotencyStore {
+  /** Null: the key was free, and `record` is there now, for `ttlMs`. Else what is there. */
+  begin(actor: string, key: string, record: IdempotencyRecord, ttlMs: number): Promise<IdempotencyRecord | null>;
+  /** Compare-and-set on `version`; the stored record gets `version + 1`. */
+  update(actor: string, key: string, record: IdempotencyRecord, ttlMs: number): Promise<boolean>;
+  /** Only while it has this version. */
+  remove(actor: string, key: string, version: number): Promise<void>;
 }

@@ -72,6 +72,7 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
     tags: [
       { name: "accounts", description: "Mail accounts and their state." },
       { name: "events", description: "What changes, as it changes." },
+      { name: "jobs", description: "Changes of many messages that go on by themselves." },
       { name: "mailboxes", description: "Mailboxes and quota." },
       { name: "messages", description: "Lists, search, messages, and their octets." },
       { name: "tokens", description: "Who may do what." },

@@ -16,6 +16,7 @@ import {
 import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
 import { createCore, mailOn } from "./mail/core.ts";
+import type { Jobs } from "./mail/jobs/jobs.ts";
 import { workerMetrics } from "./metrics.ts";
 import { observeMail } from "./observe.ts";
 import {
@@ -60,6 +61,8 @@ export interface Worker {
 
 const VERIFY_TIMEOUTS = { timeoutMs: 15_000, commandTimeoutMs: 5_000 };
 const AWAKEN_MS = 30_000;
+/** How soon a job that nobody carries out is looked for. */
+const TEND_JOBS_MS = 10_000;
 
 /** Who gets what. Throws `ConfigurationError` where the accounts file is not as it should be. */
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
@@ -118,6 +121,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     ownership,
     composer,
     uploads: store.uploads,
+    jobStore: store.jobs,
     spool: createSpool({ most: options.maxMessageSize }),
   });
   const watching = createWatch({
@@ -131,14 +135,21 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { flush, ...operations } = mailOn(core);
   const stated = { ...operations, ...watching.operations, listMessages: watching.withState(operations.listMessages) };
   const told = tellOfChanges({ ...stated, ...operationsOf(accounts) }, watching, core.causes);
-  const mail = observeMail(told, log, metrics);
+  const observed = observeMail(told, log, metrics);
+  const mail = guardMail(tracing ? traceMail(observed, tracing) : observed, ownership);
+  const tending = setInterval(() => void takeOverJobs(core.jobs, mail).catch(() => undefined), TEND_JOBS_MS);
+  tending.unref();
   return {
-    mail: guardMail(tracing ? traceMail(mail, tracing) : mail, ownership),
+    mail,
     handOver: async () => {
+      clearInterval(tending);
+      await core.jobs.pause();
       await Promise.all([watching.stop(), ownership.handOver()]);
     },
     stop: async () => {
+      clearInterval(tending);
       declared.close();
+      await core.jobs.pause();
       await watching.stop();
       await sessions.drain();
       await flush();
@@ -160,15 +171,26 @@ async function verifyLogin(reach: Reach): Promise<void> {
   await session.logout();
 }
 
-/** Connects in the background; what comes of it is told by the account's state. */
-function awaken(sessions: LiveSessions, ownership: LiveOwnership, account: string): void {
-  const call: Call = {
-    requestId: "awaken",
+/** Jobs whose process is gone, by looking at them as their owners' clients would: whoever has the account goes on with them. */
+async function takeOverJobs(jobs: Jobs, mail: Mail): Promise<void> {
+  for (const { account, id } of await jobs.orphans()) {
+    await mail.getJob({ account, job: id }, backgroundCall("jobs")).catch(() => undefined);
+  }
+}
+
+function backgroundCall(requestId: string): Call {
+  return {
+    requestId,
     actor: "postern",
     deadline: Date.now() + AWAKEN_MS,
     signal: AbortSignal.timeout(AWAKEN_MS),
     report: newReport(),
   };
+}
+
+/** Connects in the background; what comes of it is told by the account's state. */
+function awaken(sessions: LiveSessions, ownership: LiveOwnership, account: string): void {
+  const call = backgroundCall("awaken");
   ownership
     .claim(account, call)
     .then(() => sessions.use({ account, lane: "interactive", call }, (session) => session.noop()))

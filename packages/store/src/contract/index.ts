@@ -5,6 +5,8 @@ import { auditContract } from "./audit.ts";
 import { cacheContract } from "./cache.ts";
 import { leasesContract } from "./leases.ts";
 import { eventsContract } from "./events.ts";
+import { idempotencyContract } from "./idempotency.ts";
+import { jobsContract } from "./jobs.ts";
 import { mailboxesContract } from "./mailboxes.ts";
 import { placesContract } from "./places.ts";
 import { tokensContract } from "./tokens.ts";
@@ -50,6 +52,8 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     cacheContract(pair);
     threadsContract(pair);
     workersContract(pair);
+    jobsContract(pair);
+    idempotencyContract(pair);
     leasesContract(pair);
     eventsContract(pair);
     uploadsContract(pair);

@@ -3,6 +3,7 @@ import { readAccount, writeAccount, writeStanding } from "../records.ts";
 import type { AccountRecord, AccountStore, Cache } from "../store.ts";
 import { accountIndex } from "./account-index.ts";
 import { fenceArgument, fenced, fenceFor } from "./fence.ts";
+import { dropJobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { type Link, script } from "./link.ts";
 import { asInteger, asText, asTextsOrNull } from "./replies.ts";
@@ -95,6 +96,7 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
       const places = [keys.moves(id), keys.arrivals(id), keys.travelled(id)];
       await eraseUploads(link, id);
       const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log, ...places]));
+      await dropJobs(link, id);
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);
       await index.forget(id);

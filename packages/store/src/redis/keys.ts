@@ -36,6 +36,14 @@ export const keys = {
   arrivals: (id: string) => ofAccount(id, "arrivals"),
   /** Set of mailboxes, each after `from ` or `to `. */
   travelled: (id: string) => ofAccount(id, "travelled"),
+  /** Sorted set of the account's jobs by the time until which they are kept. */
+  jobs: (id: string) => ofAccount(id, "jobs"),
+  /** What the names of jobs' hashes begin with. */
+  jobPrefix: (id: string) => ofAccount(id, "job:"),
+  /** Set of `[account, job]`: those that run. */
+  openJobs: "postern:jobs",
+  idempotency: "postern:{idempotency}:records",
+  idempotencyExpiry: "postern:{idempotency}:expiry",
   /** The number in it is the version of how values are written. */
   cached: (id: string, key: string) => ofAccount(id, `cache:1:${key}`),
   /** Sorted set of the account's cache keys by the time they expire: how they are found to be erased. */

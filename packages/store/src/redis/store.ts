@@ -5,6 +5,8 @@ import { redisAudit } from "./audit.ts";
 import { redisCache } from "./cache.ts";
 import { redisEvents } from "./events.ts";
 import { Growth } from "./growth.ts";
+import { redisIdempotency } from "./idempotency.ts";
+import { redisJobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { redisLeases } from "./leases.ts";
 import { Link } from "./link.ts";
@@ -62,6 +64,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     audit: redisAudit(link),
     cache,
     workers: redisWorkers(link),
+    jobs: redisJobs(link),
+    idempotency: redisIdempotency(link),
     leases: redisLeases(link),
     uploads: redisUploads(link),
     events: redisEvents(link, growth),

@@ -133,6 +133,37 @@ export const migrations: readonly string[] = [
     FOREIGN KEY (account, id) REFERENCES uploads (account, id) ON DELETE CASCADE
   ) STRICT;
   `,
+  `
+  CREATE TABLE jobs (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    is_open INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX jobs_by_expiry ON jobs (expires_at);
+  CREATE INDEX jobs_open ON jobs (account, id) WHERE is_open = 1;
+  CREATE TABLE job_parts (
+    account TEXT NOT NULL,
+    job TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    result TEXT,
+    PRIMARY KEY (account, job, number),
+    FOREIGN KEY (account, job) REFERENCES jobs (account, id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE idempotency (
+    actor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (actor, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

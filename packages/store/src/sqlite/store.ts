@@ -7,6 +7,8 @@ import { sqliteCache } from "./cache.ts";
 import { Database, guarded, isDamaged } from "./database.ts";
 import { sqliteLeases } from "./leases.ts";
 import { sqliteEvents } from "./events.ts";
+import { sqliteIdempotency } from "./idempotency.ts";
+import { sqliteJobs } from "./jobs.ts";
 import { sqliteMailboxes } from "./mailboxes.ts";
 import { cacheMigrations, migrate } from "./migrations.ts";
 import { sqliteThreads } from "./threads.ts";
@@ -40,6 +42,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       audit: sqliteAudit(database),
       cache,
       workers: sqliteWorkers(database),
+      jobs: sqliteJobs(database),
+      idempotency: sqliteIdempotency(database),
       leases: sqliteLeases(database),
       uploads: sqliteUploads(database),
       events: sqliteEvents(database),

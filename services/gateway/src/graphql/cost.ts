@@ -53,6 +53,14 @@ const prices: Readonly<Record<string, Price>> = {
   "Mutation.registerAccount": { calls: 1 },
   "Mutation.updateAccount": { calls: 1 },
   "Mutation.deleteAccount": { calls: 1 },
+  "Mutation.updateMessages": { calls: 1 },
+  "Mutation.moveMessages": { calls: 1 },
+  "Mutation.copyMessages": { calls: 1 },
+  "Mutation.deleteMessages": { calls: 1 },
+  "Mutation.emptyMailbox": { calls: 1 },
+  "Mutation.cancelJob": { calls: 1 },
+  "Query.job": { calls: 1 },
+  "ChangeResult.message": { shared: 1 },
 };
 
 const free: Price = {};

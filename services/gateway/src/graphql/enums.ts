@@ -1,4 +1,4 @@
-import type { AccountState, MailboxRole, MessageSort, PartRole } from "@postern/protocol";
+import type { AccountState, Job, MailboxRole, MessageSort, Outcome, PartRole } from "@postern/protocol";
 
 /** Enum values within, by their names in GraphQL. */
 export const enums = {
@@ -39,4 +39,11 @@ export const enums = {
     INLINE: "inline",
     ATTACHMENT: "attachment",
   } satisfies Record<string, PartRole>,
+  Outcome: { NONE: "none", DONE: "done", UNKNOWN: "unknown" } satisfies Record<string, Outcome>,
+  JobState: {
+    RUNNING: "running",
+    DONE: "done",
+    CANCELLED: "cancelled",
+    FAILED: "failed",
+  } satisfies Record<string, Job["state"]>,
 } as const;

@@ -1,5 +1,6 @@
 import { type Account, accountInput, type AccountPatch, accountPatch, Failure } from "@postern/protocol";
 import { requireAccount, requireScope } from "../access/index.ts";
+import { changeMutations } from "./changes.ts";
 import type { Context } from "./context.ts";
 import { definedOf, type Input, known, parse } from "./inputs.ts";
 
@@ -59,6 +60,7 @@ export const mutations = {
     await mail.deleteAccount({ account: known(input.id) }, call);
     return { id: input.id };
   },
+  ...changeMutations,
 };
 
 /** The secret is one of several in GraphQL, and lies beside the rest within. */

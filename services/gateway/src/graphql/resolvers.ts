@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
 import { mailboxMutations } from "./mailbox-mutations.ts";
+import { changeResolvers, jobById } from "./changes.ts";
 import { mutations } from "./mutations.ts";
 import { type ThreadSource, threadIdsOf, threadMessages, threadOf, threadOfMessage } from "./threads.ts";
 import { selectedAt } from "./selection.ts";
@@ -35,6 +36,7 @@ export const resolvers = {
   Query: {
     node: (_: unknown, { id }: { id: string }, context: Context, info: GraphQLResolveInfo) => nodeOf(id, context, info),
     account: (_: unknown, { id }: { id: string }, context: Context) => accountOf(id, context),
+    job: (_: unknown, { id }: { id: string }, context: Context) => jobById(id, context),
     accounts: async (
       _: unknown,
       args: { first?: number | null; after?: string | null },
@@ -59,6 +61,7 @@ export const resolvers = {
     },
   },
   Mutation: { ...mutations, ...mailboxMutations },
+  ...changeResolvers,
   Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {
     mailboxes: ({ id }: Account, _: unknown, context: Context) => mailboxesOf(id, context),

@@ -143,12 +143,18 @@ describe("the GraphQL schema", () => {
     assert.equal(schema.getSubscriptionType(), undefined);
     const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {});
     assert.deepEqual(mutations.sort(), [
+      "cancelJob",
+      "copyMessages",
       "createMailbox",
       "deleteAccount",
       "deleteMailbox",
+      "deleteMessages",
+      "emptyMailbox",
+      "moveMessages",
       "registerAccount",
       "updateAccount",
       "updateMailbox",
+      "updateMessages",
     ]);
   });
 

@@ -6,7 +6,10 @@ import { accountRoutes } from "./accounts.ts";
 import { appendRoutes, takeRawMessages } from "./append.ts";
 import { changeRoutes } from "./changes.ts";
 import { eventRoutes } from "./events.ts";
+import { batchRoutes } from "./batch.ts";
+import { jobRoutes } from "./jobs.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
+import { messageChangeRoutes } from "./message-changes.ts";
 import { messageRoutes } from "./messages.ts";
 import type { RestOptions, ZodTypes } from "./routes.ts";
 import { uploadRoutes } from "./uploads.ts";
@@ -54,6 +57,9 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       mailboxRoutes,
       messageRoutes,
       threadRoutes,
+      messageChangeRoutes,
+      batchRoutes,
+      jobRoutes,
       appendRoutes,
       changeRoutes,
     ])

@@ -74,6 +74,20 @@ export const ofMail: FailureCode[] = [
 /** Where a message is stored. */
 export const ofStoring: FailureCode[] = [...ofMail, "message-gone"];
 
+/** What a change of messages may meet. */
+export const ofChange: FailureCode[] = [
+  ...ofMail,
+  "message-gone",
+  "precondition-failed",
+  "not-permitted",
+  "not-possible",
+  "mailbox-exists",
+  "expunge-withheld",
+  "partly-done",
+  "upstream-limit",
+  "upstream-in-use",
+];
+
 export interface Failing {
   method: string;
   isJson: boolean;

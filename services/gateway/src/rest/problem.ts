@@ -63,7 +63,7 @@ export interface Problem {
   outcome?: Outcome;
   upstream?: Upstream;
   errors?: { path: string; message: string }[];
-  current?: unknown;
+  current?: Record<string, unknown>;
 }
 
 export function problemOf(failure: Failure, path: string): Problem {
@@ -79,6 +79,6 @@ export function problemOf(failure: Failure, path: string): Problem {
     ...(outcome && { outcome }),
     ...(upstream && { upstream }),
     ...(errors && { errors }),
-    ...(current !== undefined && { current }),
+    ...(current !== undefined && { current: current as Record<string, unknown> }),
   };
 }

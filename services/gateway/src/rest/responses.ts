@@ -33,7 +33,7 @@ const keptForGood: Fields = cacheControl("KeptForGood", "private, max-age=315360
 const weakEtag: Fields = {
   ETag: field("WeakETag", "Changes with what the list would show.", z.string().regex(/^W\/"[^"]+"$/)),
 };
-const strongEtag: Fields = {
+export const strongEtag: Fields = {
   ETag: field("StrongETag", "Repeated as the field `etag` of a message.", z.string().regex(/^"[^"]+"$/)),
 };
 

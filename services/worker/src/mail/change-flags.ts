@@ -143,11 +143,12 @@ async function settle(
       const state = await session.examine(open.record.path);
       return state?.uidValidity === open.state.uidValidity ? readFlags(session, uids) : null;
     },
-    (found) => found !== null && left.every((row) => holds(wish, found.get(row.uid) ?? row.state)),
+    (found) => found !== null && left.every((row) => holds(wish, (found.get(row.uid) ?? row.state).flags)),
   );
   for (const row of left) {
     const now = seen?.found?.get(row.uid);
-    if (now && holds(wish, now)) chunk.results.done(row.target.id, await shown(open, row.target.id, row.uid, now));
+    if (now && holds(wish, now.flags))
+      chunk.results.done(row.target.id, await shown(open, row.target.id, row.uid, now));
     else if (seen?.found && !now) chunk.results.failed(row.target.id, messageGone());
     else chunk.results.failed(row.target.id, await explain(open, row, now, failure, seen?.isFinal ?? false));
   }
@@ -161,19 +162,20 @@ async function explain(
   isFinal: boolean,
 ): Promise<Failure> {
   if (!now) return withOutcome(failure, "unknown");
-  if (sameFlags(now, row.state)) return withOutcome(failure, isFinal ? "none" : "unknown");
+  if (sameFlags(now.flags, row.state.flags)) return withOutcome(failure, isFinal ? "none" : "unknown");
   const current = await shown(open, row.target.id, row.uid, now);
   return partlyDone("The flags were not all changed.", failure, current);
 }
 
-function holds({ add = [], remove = [], set }: FlagWish, { flags }: FlagState): boolean {
+/** Whether flags are as the change would leave them. */
+export function holds({ add = [], remove = [], set }: FlagWish, flags: readonly string[]): boolean {
   const has = new Set(flags.map((flag) => flag.toLowerCase()));
-  if (set) return sameFlags({ flags: set }, { flags });
+  if (set) return sameFlags(set, flags);
   return add.every((flag) => has.has(flag.toLowerCase())) && !remove.some((flag) => has.has(flag.toLowerCase()));
 }
 
-function sameFlags(one: Pick<FlagState, "flags">, other: Pick<FlagState, "flags">): boolean {
-  const folded = ({ flags }: Pick<FlagState, "flags">): string =>
+function sameFlags(one: readonly string[], other: readonly string[]): boolean {
+  const folded = (flags: readonly string[]): string =>
     [...new Set(flags.map((flag) => flag.toLowerCase()))].sort().join(" ");
   return folded(one) === folded(other);
 }

@@ -1,5 +1,5 @@
 import type { Mail, MessageResult } from "@postern/protocol";
-import type { Cache, MailboxStore, PlaceStore, ThreadStore, UploadStore } from "@postern/store";
+import type { Cache, JobStore, MailboxStore, PlaceStore, ThreadStore, UploadStore } from "@postern/store";
 import { appendMessage } from "./append/append-message.ts";
 import { composeMessage } from "./compose/compose-message.ts";
 import { createUpload } from "./compose/create-upload.ts";
@@ -8,9 +8,13 @@ import { deleteMailbox } from "./delete-mailbox.ts";
 import { type Causes, createCauses } from "./causes.ts";
 import { createListings, type Listings } from "./mailboxes/listings.ts";
 import { createRegistry, type Registry } from "./mailboxes/registry.ts";
+import { batchMessages } from "./batch-messages.ts";
+import { cancelJob } from "./cancel-job.ts";
 import { changeFlags } from "./change-flags.ts";
 import { copyMessages } from "./copy-messages.ts";
 import { deleteMessages } from "./delete-messages.ts";
+import { emptyMailbox } from "./empty-mailbox.ts";
+import { getJob } from "./get-job.ts";
 import { getMailbox } from "./get-mailbox.ts";
 import { getMessages } from "./get-messages.ts";
 import { getThread } from "./get-thread.ts";
@@ -20,6 +24,7 @@ import { type Answers, createAnswers } from "./list/answers.ts";
 import { markOf } from "./list/states.ts";
 import { listMessages } from "./list-messages.ts";
 import { Mirrors } from "../mirror/mirrors.ts";
+import { createJobs, type Jobs } from "./jobs/jobs.ts";
 import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
@@ -46,6 +51,7 @@ export interface CoreDeps {
   spool: Spool;
   composer: Composer;
   uploads: UploadStore;
+  jobStore: JobStore;
 }
 
 /** What every operation of the core works with. */
@@ -65,6 +71,7 @@ export interface Core extends CoreDeps {
   mirrors: Mirrors;
   /** Messages by id, as they were read before. */
   read: Remembered<[id: string, MessageResult][]>;
+  jobs: Jobs;
 }
 
 export type MailCore = Pick<
@@ -87,6 +94,10 @@ export type MailCore = Pick<
   | "moveMessages"
   | "copyMessages"
   | "deleteMessages"
+  | "batchMessages"
+  | "emptyMailbox"
+  | "getJob"
+  | "cancelJob"
 >;
 
 const READ_OCTETS = 16 << 20;
@@ -106,7 +117,7 @@ export function createCore(deps: CoreDeps): Core {
   const registry = createRegistry(deps.mailboxes);
   const shared = new SharedWork();
   const facts = new FactStore(deps.cache);
-  return {
+  const core: Core = {
     ...deps,
     registry,
     causes: createCauses(),
@@ -120,7 +131,9 @@ export function createCore(deps: CoreDeps): Core {
     threads: createThreads(),
     threadIds: createThreadIds(deps.threadStore, deps.cache),
     read: new Remembered(octetsOf, READ_OCTETS),
+    jobs: createJobs(() => core, deps.jobStore),
   };
+  return core;
 }
 
 /** The operations on mail itself; those on accounts are made by the accounts room. */
@@ -145,5 +158,9 @@ export function mailOn(core: Core): MailCore & Keeping {
     moveMessages: (input, call) => moveMessages(core, input, call),
     copyMessages: (input, call) => copyMessages(core, input, call),
     deleteMessages: (input, call) => deleteMessages(core, input, call),
+    batchMessages: (input, call) => batchMessages(core, input, call),
+    emptyMailbox: (input, call) => emptyMailbox(core, input, call),
+    getJob: (input) => getJob(core, input),
+    cancelJob: (input) => cancelJob(core, input),
   };
 }

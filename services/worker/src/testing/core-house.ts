@@ -62,6 +62,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       cache: store.cache,
       composer,
       uploads: store.uploads,
+      jobStore: store.jobs,
       spool: createSpool({ most: 64 << 20 }),
       ownership: { assertHeld: () => undefined, epochOf: () => 1 },
     });
