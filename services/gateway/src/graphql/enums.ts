@@ -32,6 +32,7 @@ export const enums = {
     SIZE: "size",
     SIZE_DESC: "-size",
   } satisfies Record<string, MessageSort>,
+  ForwardKind: { INLINE: "inline", ATTACHMENT: "attachment" },
   PartRole: {
     TEXT: "text",
     HTML: "html",

@@ -12,6 +12,7 @@ import {
 import type { GraphQLResolveInfo } from "graphql";
 import { canSee, requireAccount, requireScope } from "../access/index.ts";
 import { publicPath } from "../http/addresses.ts";
+import { appendMutations } from "./append-mutations.ts";
 import type { Context } from "./context.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
@@ -60,7 +61,7 @@ export const resolvers = {
       };
     },
   },
-  Mutation: { ...mutations, ...mailboxMutations },
+  Mutation: { ...mutations, ...mailboxMutations, ...appendMutations },
   ...changeResolvers,
   Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {
