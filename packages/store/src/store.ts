@@ -188,10 +188,27 @@ export interface PlaceStore {
    */
   move(account: PlacesOwner, moves: readonly { from: MessagePlace; to: MessagePlace }[]): Promise<MessagePlace[]>;
   /**
-   * What is at these places is deleted for good: their ids then lead to where they were born, which is empty. Tells where
-   * each was born.
+   * What is at these places is deleted for good: their ids then lead to where they were born, which is empty, and nothing
+   * is known again as one of them. Tells where each was born.
    */
   forget(account: PlacesOwner, places: readonly MessagePlace[]): Promise<MessagePlace[]>;
+  /**
+   * Takes note of messages that are shown for the first time, each under what it can be known again by. Where others were
+   * shown under the same, their births come back and nothing is noted: who asks finds out which of them it is.
+   * Bounded: of an account with very many messages those shown long ago may be forgotten.
+   */
+  show(account: PlacesOwner, shown: readonly Evidence[]): Promise<MessagePlace[][]>;
+  /** Takes note whatever else was shown. */
+  note(account: PlacesOwner, shown: readonly Evidence[]): Promise<void>;
+  /** What births can be known again by; null: never shown, or forgotten. */
+  handlesOf(accountId: string, births: readonly MessagePlace[]): Promise<(string | null)[]>;
+}
+
+/** What a message can be known again by when it is not where it was. */
+export interface Evidence {
+  birth: MessagePlace;
+  /** The server's own id of it, or its fingerprint. The same on copies. */
+  handle: string;
 }
 
 export interface AuditEntry {

@@ -102,4 +102,33 @@ export function placesContract(pair: () => Pair): void {
       uids.map((uid) => at(1, uid)),
     );
   });
+
+  test("what is shown first is noted, and what was shown under the same before comes back instead", async () => {
+    const { one, other } = pair();
+    const ada = await owner("plc-show");
+    const seen = (uid: number, handle: string, mailbox = 1) => ({ birth: at(mailbox, uid), handle });
+    assert.deepEqual(await one.places.show(ada, [seen(1, "x.a"), seen(2, "x.b")]), [[], []]);
+    assert.deepEqual(await other.places.show(ada, [seen(1, "x.a"), seen(9, "x.a", 2), seen(3, "x.c")]), [
+      [],
+      [at(1, 1)],
+      [],
+    ]);
+    assert.deepEqual(await one.places.handlesOf(ada.id, [at(1, 1), at(2, 9), at(1, 3)]), ["x.a", null, "x.c"]);
+    await one.places.note(ada, [seen(9, "x.a", 2)]);
+    assert.deepEqual(await other.places.show(ada, [seen(9, "x.a", 2)]), [[]]);
+    const [rivals = []] = await other.places.show(ada, [seen(5, "x.a", 3)]);
+    assert.deepEqual(rivals.map(({ mailbox }) => mailbox).sort(), [1, 2]);
+  });
+
+  test("nothing is known again as what was deleted for good", async () => {
+    const { one, other } = pair();
+    const ada = await owner("plc-deleted");
+    await one.places.show(ada, [{ birth: at(1, 1), handle: "x.a" }]);
+    await one.places.move(ada, [{ from: at(1, 1), to: at(2, 1) }]);
+    await other.places.forget(ada, [at(2, 1)]);
+    assert.deepEqual(await one.places.handlesOf(ada.id, [at(1, 1)]), [null]);
+    await one.accounts.remove(ada.id);
+    const anew = await owner(ada.id);
+    assert.deepEqual(await one.places.show(anew, [{ birth: at(3, 1), handle: "x.a" }]), [[]]);
+  });
 }

@@ -36,6 +36,9 @@ const remove = script(`
   if redis.call('DEL', KEYS[4]) == 1 then
     for start = 0, 4095 do redis.call('DEL', KEYS[5] .. string.format('%03x', start)) end
   end
+  for bucket = 0, 1023 do
+    redis.call('DEL', KEYS[13] .. 'of:' .. string.format('%d', bucket), KEYS[13] .. 'by:' .. string.format('%d', bucket))
+  end
   return key
 `);
 
@@ -93,7 +96,7 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
     remove: async (id) => {
       const kept = [keys.mailboxes(id), keys.lease(id), keys.threads(id), keys.threadLinks(id)];
       const log = [keys.logEnd(id), keys.log(id), keys.seenHeads(id), keys.seenRows(id)];
-      const places = [keys.moves(id), keys.arrivals(id), keys.travelled(id)];
+      const places = [keys.moves(id), keys.arrivals(id), keys.travelled(id), keys.evidence(id)];
       await eraseUploads(link, id);
       const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log, ...places]));
       await dropJobs(link, id);

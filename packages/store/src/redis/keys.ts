@@ -34,6 +34,8 @@ export const keys = {
   moves: (id: string) => ofAccount(id, "moves"),
   /** Hash: present place to birthplace, of the same. */
   arrivals: (id: string) => ofAccount(id, "arrivals"),
+  /** What the names of its small hashes of evidence begin with. */
+  evidence: (id: string) => ofAccount(id, "evidence:"),
   /** Set of mailboxes, each after `from ` or `to `. */
   travelled: (id: string) => ofAccount(id, "travelled"),
   /** Sorted set of the account's jobs by the time until which they are kept. */

@@ -1,9 +1,10 @@
+import { crc32 } from "node:zlib";
 import { Failure } from "@postern/protocol";
 import { readEpoch, readPlace, writeEpoch, writePlace } from "../places.ts";
-import type { MessagePlace, PlacesOwner, PlaceStore } from "../store.ts";
+import type { Evidence, MessagePlace, PlacesOwner, PlaceStore } from "../store.ts";
 import { keys } from "./keys.ts";
 import { type Link, type Script, script } from "./link.ts";
-import { asTexts, asTextsOrNull } from "./replies.ts";
+import { asText, asTexts, asTextsOrNull } from "./replies.ts";
 
 /**
  * Keys: the account's record, moves, arrivals, travelled. Arguments: the account's key, then what each script says.
@@ -28,6 +29,63 @@ const move = script(`
   end
   return births
 `);
+
+/**
+ * Evidence lies in many small hashes, which Redis packs tightly: `of:N` from birth to handle, `by:N` from handle to births.
+ * A hash that is full loses what it has had for the longest.
+ */
+const BUCKETS = 1_024;
+const evidence = `
+  local function make_room(hash, field)
+    if redis.call('HLEN', hash) >= 128 and redis.call('HEXISTS', hash, field) == 0 then
+      redis.call('HDEL', hash, redis.call('HKEYS', hash)[1])
+    end
+  end
+  local function births_by(hash, handle) return redis.call('HGET', hash, handle) or '' end
+  local function note(of, by, birth, handle)
+    make_room(of, birth)
+    redis.call('HSET', of, birth, handle)
+    local births = { birth }
+    for other in string.gmatch(births_by(by, handle), '%S+') do
+      if other ~= birth and #births < 4 then table.insert(births, other) end
+    end
+    make_room(by, handle)
+    redis.call('HSET', by, handle, table.concat(births, ' '))
+  end
+`;
+
+/** Keys: the record, then `of` and `by` for each. Arguments: the account's key, whether to note anyway, birth and handle for each. */
+const show = script(`${evidence}
+  if redis.call('HGET', KEYS[1], 'key') ~= ARGV[1] then return nil end
+  local rivals = {}
+  for at = 1, (#KEYS - 1) / 2 do
+    local of, by, birth, handle = KEYS[2 * at], KEYS[2 * at + 1], ARGV[2 * at + 1], ARGV[2 * at + 2]
+    local others = ''
+    if redis.call('HEXISTS', of, birth) == 0 then
+      others = births_by(by, handle)
+      if others == '' or ARGV[2] == 'note' then note(of, by, birth, handle) end
+    end
+    rivals[at] = others
+  end
+  return rivals
+`);
+
+/** Keys: the record, then `of` and `by` for each. Arguments: the account's key, birth and handle for each. */
+const forgetEvidence = script(`${evidence}
+  if redis.call('HGET', KEYS[1], 'key') ~= ARGV[1] then return nil end
+  for at = 1, (#KEYS - 1) / 2 do
+    local of, by, birth, handle = KEYS[2 * at], KEYS[2 * at + 1], ARGV[2 * at], ARGV[2 * at + 1]
+    redis.call('HDEL', of, birth)
+    local left = {}
+    for other in string.gmatch(births_by(by, handle), '%S+') do
+      if other ~= birth then table.insert(left, other) end
+    end
+    if #left == 0 then redis.call('HDEL', by, handle) else redis.call('HSET', by, handle, table.concat(left, ' ')) end
+  end
+  return 1
+`);
+
+const bucketOf = (text: string): string => String(crc32(text) % BUCKETS);
 
 /** Places. */
 const forget = script(`
@@ -57,7 +115,42 @@ export function redisPlaces(link: Link): PlaceStore {
     return asTexts(births).map(readPlace);
   };
 
+  const evidenceKeys = (id: string, written: readonly (readonly [string, string])[]): [string, ...string[]] => {
+    const base = keys.evidence(id);
+    const hashes = written.flatMap(([birth, handle]) => [
+      `${base}of:${bucketOf(birth)}`,
+      `${base}by:${bucketOf(handle)}`,
+    ]);
+    return [keys.account(id), ...hashes];
+  };
+  /** Sent in one turn: one round trip. */
+  const handlesOf = (id: string, births: readonly MessagePlace[]): Promise<(string | null)[]> =>
+    Promise.all(
+      births.map(writePlace).map(async (birth) => {
+        const hash = `${keys.evidence(id)}of:${bucketOf(birth)}`;
+        return asText(await link.send(hash, "HGET", hash, birth));
+      }),
+    );
+  const forgetHandles = async ({ id, key }: PlacesOwner, births: readonly MessagePlace[]): Promise<void> => {
+    const handles = await handlesOf(id, births);
+    const written = births.flatMap((birth, index): [string, string][] => {
+      const handle = handles[index];
+      return handle == null ? [] : [[writePlace(birth), handle]];
+    });
+    if (written.length > 0) await link.run(forgetEvidence, evidenceKeys(id, written), [String(key), ...written.flat()]);
+  };
+  const showAll = async ({ id, key }: PlacesOwner, shown: readonly Evidence[], mode: "show" | "note") => {
+    if (shown.length === 0) return [];
+    const written = shown.map(({ birth, handle }) => [writePlace(birth), handle] as const);
+    const rivals = await link.run(show, evidenceKeys(id, written), [String(key), mode, ...written.flat()]);
+    if (rivals === null) throw new Failure("not-found", { detail: "The account is gone" });
+    return asTexts(rivals).map((births) => (births === "" ? [] : births.split(" ").map(readPlace)));
+  };
+
   return {
+    show: (owner, shown) => showAll(owner, shown, "show"),
+    note: async (owner, shown) => void (await showAll(owner, shown, "note")),
+    handlesOf,
     placesOf: (id, births) => look(keys.moves(id), births),
     birthsAt: (id, places) => look(keys.arrivals(id), places),
     travelled: async (id) => {
@@ -73,6 +166,10 @@ export function redisPlaces(link: Link): PlaceStore {
         owner,
         moves.flatMap(({ from, to }) => [writePlace(from), writePlace(to), writeEpoch(from), writeEpoch(to)]),
       ),
-    forget: (owner, places) => write(forget, owner, places.map(writePlace)),
+    forget: async (owner, places) => {
+      const births = await write(forget, owner, places.map(writePlace));
+      await forgetHandles(owner, births);
+      return births;
+    },
   };
 }

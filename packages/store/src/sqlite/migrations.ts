@@ -164,6 +164,17 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
   `,
+  `
+  CREATE TABLE evidence (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    birth TEXT NOT NULL,
+    handle TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX evidence_by_birth ON evidence (account, birth);
+  CREATE INDEX evidence_by_handle ON evidence (account, handle);
+  CREATE INDEX evidence_by_age ON evidence (account, sequence);
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

@@ -1,6 +1,7 @@
 import { Failure } from "@postern/protocol";
 import { readEpoch, readPlace, writeEpoch, writePlace } from "../places.ts";
 import type { MessagePlace, PlacesOwner, PlaceStore } from "../store.ts";
+import { sqliteEvidence } from "./evidence.ts";
 import { type Database, guarded, type Row, text } from "./database.ts";
 
 export function sqlitePlaces(database: Database): PlaceStore {
@@ -21,6 +22,8 @@ export function sqlitePlaces(database: Database): PlaceStore {
     "INSERT INTO travelled (account, direction, mailbox) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const drop = database.prepare("DELETE FROM moves WHERE account = ? AND place = ? RETURNING birth");
+
+  const evidence = sqliteEvidence(database);
 
   const requireAccount = ({ id, key }: PlacesOwner): void => {
     if (!account.get(id, key)) throw new Failure("not-found", { detail: "The account is gone" });
@@ -64,9 +67,31 @@ export function sqlitePlaces(database: Database): PlaceStore {
       guarded(database, () =>
         database.transaction(() => {
           requireAccount(owner);
-          return gone.map((place) => birthIn(drop.get(owner.id, writePlace(place))) ?? place);
+          return gone.map((place) => {
+            const birth = birthIn(drop.get(owner.id, writePlace(place))) ?? place;
+            evidence.forget(owner.id, birth);
+            return birth;
+          });
         }),
       ),
+    show: (owner, shown) =>
+      guarded(database, () => {
+        // Mostly all are known already: that takes no lock.
+        const news = evidence.unknown(owner.id, shown);
+        if (news.size === 0) return shown.map(() => []);
+        return database.transaction(() => {
+          requireAccount(owner);
+          return shown.map((each) => (news.has(each) ? evidence.show(owner.id, each) : []));
+        });
+      }),
+    note: (owner, shown) =>
+      guarded(database, () =>
+        database.transaction(() => {
+          requireAccount(owner);
+          for (const each of shown) evidence.note(owner.id, each);
+        }),
+      ),
+    handlesOf: (id, births) => guarded(database, () => evidence.handlesOf(id, births)),
   };
 }
 
