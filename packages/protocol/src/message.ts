@@ -91,9 +91,15 @@ export const calendarInvite = z
   .meta({ id: "CalendarInvite", description: "An event in a message (RFC 5545)." });
 export type CalendarInvite = z.infer<typeof calendarInvite>;
 
-/** What an id rests on, and what it outlives. Only what holds is told. */
+/** What an id rests on, and what it outlives. Moves and renames made through Postern, it outlives always. */
 export const identity = z.object({
-  source: z.enum(["uid"]).describe("`uid`: UIDVALIDITY and UID."),
+  source: z
+    .enum(["emailId", "gmail", "guid", "fingerprint", "uid"])
+    .describe(
+      "What the message is known again by: EMAILID (RFC 8474), Gmail's X-GM-MSGID, Dovecot's X-GUID, a fingerprint of Message-ID, INTERNALDATE and size, or UIDVALIDITY and UID alone.",
+    ),
+  survivesMove: z.boolean().describe("Whether the id stays when another client moves the message."),
+  survivesReset: z.boolean().describe("Whether the id stays when the mailbox's UIDVALIDITY changes."),
 });
 
 const time = z.iso.datetime().nullable();

@@ -66,7 +66,7 @@ export const exampleListed: Message = {
       inline: false,
     },
   ],
-  identity: { source: "uid" },
+  identity: { source: "guid", survivesMove: true, survivesReset: true },
   etag: '"b1946ac92492d234"',
 };
 

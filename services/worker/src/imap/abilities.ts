@@ -1,7 +1,7 @@
 import type { Abilities } from "./session.ts";
 
 /** What the server said after the login. IMAP4rev2 (RFC 9051 appendix E) has much of it built in. */
-export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abilities {
+export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>, isDovecot: boolean): Abilities {
   const has = (name: string): boolean => capabilities.has(name);
   const rev2 = has("IMAP4REV2");
   return {
@@ -19,7 +19,7 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
     objectId: has("OBJECTID"),
     gmail: has("X-GM-EXT-1"),
     threads: new Set((["REFS", "REFERENCES"] as const).filter((name) => has(`THREAD=${name}`))),
-    guidItem: guidItem(has),
+    guid: has("OBJECTID") ? "emailId" : has("X-GM-EXT-1") ? "gmail" : isDovecot ? "dovecot" : null,
     idle: has("IDLE") || rev2,
     notify: has("NOTIFY"),
     quota: has("QUOTA"),
@@ -36,11 +36,4 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>): Abiliti
 function appendLimitOf(capabilities: ReadonlyMap<string, unknown>): number | null {
   const limit = capabilities.get("APPENDLIMIT");
   return typeof limit === "number" && limit > 0 ? limit : null;
-}
-
-/** Dovecot has X-GUID without saying so; what else it says tells that it is Dovecot. */
-function guidItem(has: (name: string) => boolean): Abilities["guidItem"] {
-  if (has("OBJECTID")) return "EMAILID";
-  if (has("X-GM-EXT-1")) return "X-GM-MSGID";
-  return has("LOGIN-REFERRALS") && has("SASL-IR") && has("ENABLE") ? "X-GUID" : null;
 }

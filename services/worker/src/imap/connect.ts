@@ -43,7 +43,12 @@ function takeOver(client: ImapFlow, transport: OwnTransport, options: ConnectOpt
     },
   });
   socket.resume();
-  return new Session(connection, abilitiesOf(client.capabilities), foreignPrefixes(client), personalOf(client));
+  return new Session(
+    connection,
+    abilitiesOf(client.capabilities, isDovecot(client)),
+    foreignPrefixes(client),
+    personalOf(client),
+  );
 }
 
 function literalsOf({ capabilities }: ImapFlow): "plus" | "minus" | "synchronizing" {
@@ -56,6 +61,11 @@ function foreignPrefixes({ namespaces }: ImapFlow): string[] {
   const all = [...(namespaces?.other || []), ...(namespaces?.shared || [])];
   const prefixes = all.map(({ prefix }) => prefix).filter((prefix) => prefix !== "" && !/[\0\r\n*%]/.test(prefix));
   return [...new Set(prefixes)].slice(0, 20);
+}
+
+/** It has ids for messages and mailboxes that no capability tells of (X-GUID). */
+function isDovecot({ serverInfo, greeting }: ImapFlow): boolean {
+  return /dovecot/i.test(`${serverInfo?.name ?? ""} ${typeof greeting === "string" ? greeting : ""}`);
 }
 
 /** The first of the user's own namespaces, which is where new mailboxes belong. */

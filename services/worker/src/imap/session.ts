@@ -173,8 +173,8 @@ export interface Abilities {
   gmail: boolean;
   /** What THREAD (RFC 5256) can do. */
   threads: ReadonlySet<ThreadAlgorithm>;
-  /** The item that FETCH knows for what `FetchItems.guid` means; null: none. */
-  guidItem: "EMAILID" | "X-GM-MSGID" | "X-GUID" | null;
+  /** What the server knows a message by wherever it is: EMAILID, X-GM-MSGID, or Dovecot's X-GUID. */
+  guid: "emailId" | "gmail" | "dovecot" | null;
   idle: boolean;
   notify: boolean;
   quota: boolean;
@@ -252,10 +252,11 @@ export interface FetchedMessage {
   envelope?: Envelope;
   structure?: Structure;
   internalDate?: Date | null;
-  guid?: string | null;
   size?: number;
   /** Null: the server does not tell. */
   threadId?: string | null;
+  /** The server's own id of the message after what kind it is, such as `emailId:M1`; the same on copies. Null: it gives none. */
+  guid?: string | null;
   /** By section as asked. Null: NIL. */
   sections?: Map<string, Uint8Array | null>;
 }
@@ -316,6 +317,8 @@ export type SearchKey =
   | { smaller: number }
   /** `\Seen` and the like, or a keyword; `not` for its absence. */
   | { flag: string }
+  /** Only with `abilities.guid`. */
+  | { guid: string }
   /** An empty list matches nothing. */
   | { uids: readonly number[] }
   | { uidRange: { from: number; to: number } }

@@ -29,6 +29,7 @@ import { createProofs, type Proofs } from "../mirror/proofs.ts";
 import { Remembered } from "../mirror/remembered.ts";
 import { SharedWork } from "../mirror/shared-work.ts";
 import { updateMailbox } from "./update-mailbox.ts";
+import { newVain, type Vain } from "./places/rematch.ts";
 import { createPlaces, type Places } from "./places/places.ts";
 import { FactReader } from "./rows/fact-reader.ts";
 import { FactStore } from "./rows/fact-store.ts";
@@ -60,6 +61,8 @@ export interface Core extends CoreDeps {
   places: Places;
   /** Which request did what. */
   causes: Causes;
+  /** Where messages were looked for in vain. */
+  vain: Vain;
   listings: Listings;
   proofs: Proofs;
   answers: Answers;
@@ -121,6 +124,7 @@ export function createCore(deps: CoreDeps): Core {
     ...deps,
     registry,
     causes: createCauses(),
+    vain: newVain(),
     places: createPlaces(deps.moved, deps.ownership),
     listings: createListings(deps.sessions, registry, shared),
     proofs: createProofs(deps.sessions, shared),

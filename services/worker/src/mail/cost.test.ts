@@ -74,7 +74,7 @@ describe("what reading costs the mail server", () => {
     house.fetches.length = 0;
     await list({ account: "small", fields: ["id", "subject", "from", "flags"] });
     const asked = Object.assign({}, ...house.fetches);
-    assert.deepEqual(Object.keys(asked).sort(), ["envelope", "flags"]);
+    assert.deepEqual(Object.keys(asked).sort(), ["envelope", "flags", "guid"]);
   });
 
   it("what never changes is fetched once", async () => {

@@ -37,13 +37,17 @@ export async function getMessages(core: Core, input: Input<"getMessages">, call:
   };
   const results = new Map<string, MessageResult>();
   const places: Group = [];
+  const missing: { id: string; place: Place | null }[] = [];
   for (const [id, place] of await placesOf(core, account, input.ids)) {
-    if (place instanceof Failure) results.set(id, { failure: place.toJSON() });
-    else places.push({ id, place });
+    if (!(place instanceof Failure)) places.push({ id, place });
+    else {
+      results.set(id, { failure: place.toJSON() });
+      if (place.code === "message-gone") missing.push({ id, place: null });
+    }
   }
   for (const [id, result] of await readPlaces(core, account, places, wanted)) results.set(id, result);
-  const gone = places.filter(({ id }) => isGone(results.get(id)));
-  const moved = gone.length === 0 ? [] : [...(await follow(core, account, gone, call))];
+  missing.push(...places.filter(({ id }) => isGone(results.get(id))));
+  const moved = missing.length === 0 ? [] : [...(await follow(core, account, missing, call))];
   const again = moved.map(([id, place]) => ({ id, place }));
   for (const [id, result] of await readPlaces(core, account, again, wanted)) results.set(id, result);
   return { results: input.ids.map((id) => results.get(id) ?? { failure: noSuchMessage().toJSON() }) };

@@ -3,6 +3,7 @@ import type { MailboxRecord, MessagePlace } from "@postern/store";
 import type { Core } from "./core.ts";
 import { accountRef, type OpenMailbox, openMailbox } from "./open-mailbox.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
+import { rematch } from "./places/rematch.ts";
 
 /** Where the message of an id is. */
 export interface Place extends MessagePlace {
@@ -34,7 +35,8 @@ export async function locateMessage<T>(
   work: (located: Located) => Promise<T>,
 ): Promise<T> {
   const account = await accountRef(core, accountId);
-  const place = await placeOf(core, account, id);
+  const place = (await placesOf(core, account, [id])).get(id) ?? noSuchMessage();
+  if (isFailure(place, "not-found")) throw place;
   const at = ({ mailbox, ...there }: Place): Promise<T> =>
     openForMessages(core, { account, mailbox, lane, call }, async (open) => {
       const failure = absence({ mailbox, ...there }, open);
@@ -42,9 +44,11 @@ export async function locateMessage<T>(
       return work({ ...open, id, uid: there.uid });
     });
   try {
+    if (place instanceof Failure) throw place;
     return await at(place);
   } catch (error) {
-    const moved = isFailure(error, "message-gone") && (await follow(core, account, [{ id, place }], call)).get(id);
+    const asked = { id, place: place instanceof Failure ? null : place };
+    const moved = isFailure(error, "message-gone") && (await follow(core, account, [asked], call)).get(id);
     if (!moved) throw error;
     return at(moved);
   }
@@ -67,13 +71,6 @@ export async function openForMessages<T>(
     const record = await core.registry.find(request.account, request.mailbox);
     throw record && record.goneAt !== null ? messageGone() : error;
   }
-}
-
-/** Throws `not-found` for an id that cannot have been issued for this account, `message-gone` when its mailbox is no more. */
-export async function placeOf(core: Core, account: AccountRef, id: string): Promise<Place> {
-  const place = (await placesOf(core, account, [id])).get(id) ?? noSuchMessage();
-  if (place instanceof Failure) throw place;
-  return place;
 }
 
 /**
@@ -131,10 +128,28 @@ async function whereStill(
 export async function follow(
   core: Core,
   account: AccountRef,
-  missing: readonly { id: string; place: Place }[],
+  missing: readonly { id: string; place: Place | null }[],
   call: Call,
 ): Promise<Map<string, Place>> {
   await core.places.settled(account, call);
+  const found = await elsewhere(core, account, missing);
+  const lost = missing.filter(({ id }) => !found.has(id));
+  if (lost.length === 0) return found;
+  await rematch(
+    core,
+    account,
+    lost.map(({ id }) => id),
+    call,
+  );
+  for (const [id, place] of await elsewhere(core, account, lost)) found.set(id, place);
+  return found;
+}
+
+async function elsewhere(
+  core: Core,
+  account: AccountRef,
+  missing: readonly { id: string; place: Place | null }[],
+): Promise<Map<string, Place>> {
   const now = await placesOf(
     core,
     account,
@@ -143,7 +158,7 @@ export async function follow(
   const found = new Map<string, Place>();
   for (const { id, place } of missing) {
     const there = now.get(id);
-    if (there && !(there instanceof Failure) && !isSame(there, place)) found.set(id, there);
+    if (there && !(there instanceof Failure) && !(place && isSame(there, place))) found.set(id, there);
   }
   return found;
 }

@@ -1,8 +1,10 @@
-import { type Call, Failure, isFailure, noteProof, packMessageId } from "@postern/protocol";
-import type { MailboxEpoch, MailboxRecord } from "@postern/store";
+import { type Call, Failure, isFailure, noteProof } from "@postern/protocol";
+import type { MailboxRecord } from "@postern/store";
 import type { ImapSession, MailboxStatus, SelectedMailbox, WritableMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
+import { identify } from "./places/identify.ts";
+import type { Facts } from "./rows/facts.ts";
 
 /** A mailbox that is selected on a borrowed session, in a state proved after the request arrived. */
 export interface OpenMailbox {
@@ -12,7 +14,7 @@ export interface OpenMailbox {
   record: MailboxRecord;
   state: SelectedMailbox | WritableMailbox;
   /** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
-  idsOf(uids: readonly number[]): Promise<Map<number, string>>;
+  idsOf(uids: readonly number[], factsOf?: (uid: number) => Facts | undefined): Promise<Map<number, string>>;
 }
 
 export interface OpenRequest {
@@ -59,30 +61,17 @@ export async function openMailbox<T>(
       if (!selected) return null;
       const { record: found, state } = selected;
       noteProof(call.report, state.asOf);
-      const idsOf: OpenMailbox["idsOf"] = (uids) => makeIds(core, account, { mailbox, ...state }, uids, call);
-      return { value: await work({ account, session, record: found, state, idsOf }) };
+      const opened = { account, session, record: found, state };
+      const idsOf: OpenMailbox["idsOf"] = (uids, factsOf) =>
+        identify(core, opened, uids, factsOf ?? nothingKnown, call);
+      return { value: await work({ ...opened, idsOf }) };
     });
     if (done) return done.value;
     await core.registry.settled(account, call);
   }
 }
 
-/** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
-export async function makeIds(
-  core: Core,
-  account: AccountRef,
-  { mailbox, uidValidity }: MailboxEpoch,
-  uids: readonly number[],
-  call: Call,
-): Promise<Map<number, string>> {
-  const births = await core.places.birthsOf(account, { mailbox, uidValidity }, uids, call);
-  return new Map(
-    uids.map((uid) => {
-      const born = births.get(uid) ?? { mailbox, uidValidity, uid };
-      return [uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox })];
-    }),
-  );
-}
+const nothingKnown = (): undefined => undefined;
 
 /** A connection that has the proved mailbox selected is told by NOOP what others did to it; null: it has not. */
 async function hold(session: ImapSession, { record, proof }: Proved): Promise<Selected | null> {

@@ -112,7 +112,7 @@ async function withGuids(
 }
 
 async function guidsOf(session: ImapSession, uids: readonly number[]): Promise<Map<number, string>> {
-  if (uids.length === 0 || session.abilities.guidItem === null) return new Map();
+  if (uids.length === 0 || session.abilities.guid === null) return new Map();
   try {
     const rows = await session.fetch({ uids }, { guid: true });
     return new Map(rows.flatMap(({ uid, guid }): [number, string][] => (guid ? [[uid, shortened(guid)]] : [])));

@@ -4,6 +4,7 @@ import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
 import type { MailboxNames } from "../names.ts";
 import { bigintOf, listOf, numberOf, octetsOf, type StatusResponse, type Value } from "../response.ts";
+import { readObjectId } from "../object-id.ts";
 import type { Abilities, MailboxNews, SelectedMailbox } from "../session.ts";
 import { fetch } from "./fetch.ts";
 
@@ -48,7 +49,7 @@ export async function open(
     uidValidity,
     uidNext: numberOf(codes.get("UIDNEXT")) || (await learnUidNext(connection, abilities, messages)),
     highestModseq: bigintOf(codes.get("HIGHESTMODSEQ")) || null,
-    mailboxId: octetsOf(listOf(codes.get("MAILBOXID"))[0]),
+    mailboxId: readObjectId(octetsOf(listOf(codes.get("MAILBOXID"))[0])),
     asOf,
   };
   const flags = codes.get("PERMANENTFLAGS");

@@ -5,6 +5,7 @@ import { bigintOf, type DataResponse, listOf, numberOf, octetsOf, uidOf, type Va
 import type { Abilities, FetchedMessage, FetchItems, FetchRange } from "../session.ts";
 import { readStructure } from "../structure.ts";
 import { packSets } from "../uid-set.ts";
+import { readGuid, readObjectId } from "../object-id.ts";
 import { comparable, readSectionName, sectionItem, sectionOctets } from "./section.ts";
 
 /** FETCH and UID FETCH (RFC 9051 section 6.4.5), always with PEEK. Rows that were not asked for are news of something else. */
@@ -23,6 +24,7 @@ export async function fetch(
       takeRow(rows, response, items, wanted),
     );
   }
+  if (items.guid) for (const row of rows.values()) row.guid ??= null;
   return [...rows.values()];
 }
 
@@ -66,17 +68,20 @@ function isWanted(range: FetchRange): (uid: number, sequence: number) => boolean
   return (uid) => uids.has(uid);
 }
 
+/** RFC 8474 section 5.1, and what Gmail and Dovecot have of the kind. */
+const guidItems = { emailId: "EMAILID", gmail: "X-GM-MSGID", dovecot: "X-GUID" } as const;
+
 function itemNames(abilities: Abilities, items: FetchItems): string {
   const names = ["UID"];
   if (items.flags) names.push("FLAGS");
   if (items.flags && abilities.condstore) names.push("MODSEQ");
   if (items.internalDate) names.push("INTERNALDATE");
-  if (items.guid && abilities.guidItem !== null) names.push(abilities.guidItem);
   if (items.size) names.push("RFC822.SIZE");
   if (items.envelope) names.push("ENVELOPE");
   if (items.structure) names.push("BODYSTRUCTURE");
   if (items.threadId && abilities.objectId) names.push("THREADID");
   else if (items.threadId && abilities.gmail) names.push("X-GM-THRID");
+  if (items.guid && abilities.guid) names.push(guidItems[abilities.guid]);
   for (const { section, limit } of items.sections ?? []) {
     names.push(sectionItem(section, limit === undefined ? undefined : { offset: 0, length: limit }));
   }
@@ -121,16 +126,20 @@ function takeItem(row: FetchedMessage, name: string, value: Value, items: FetchI
     case "INTERNALDATE":
       if (items.internalDate) row.internalDate = readInternalDate(octetsOf(value));
       break;
-    case "EMAILID":
-    case "X-GM-MSGID":
-    case "X-GUID":
-      if (items.guid) row.guid = octetsOf(Array.isArray(value) ? (value[0] ?? null) : value) || null;
-      break;
     case "RFC822.SIZE":
       if (items.size) row.size = numberOf(value) ?? 0;
       break;
     case "ENVELOPE":
       if (items.envelope) row.envelope = readEnvelope(value);
+      break;
+    case "EMAILID":
+      if (items.guid) row.guid = named("emailId", readObjectId(octetsOf(listOf(value)[0])));
+      break;
+    case "X-GM-MSGID":
+      if (items.guid) row.guid = named("gmail", readGuid(octetsOf(value)));
+      break;
+    case "X-GUID":
+      if (items.guid) row.guid = named("dovecot", readGuid(octetsOf(value)));
       break;
     case "BODYSTRUCTURE":
       if (items.structure) row.structure = readStructure(value);
@@ -148,6 +157,10 @@ function takeItem(row: FetchedMessage, name: string, value: Value, items: FetchI
 function readThreadId(value: Value): string | null {
   const text = octetsOf(Array.isArray(value) ? value[0] : value);
   return text !== null && /^[A-Za-z0-9_-]{1,255}$/.test(text) && !/^nil$/i.test(text) ? text : null;
+}
+
+function named(kind: NonNullable<Abilities["guid"]>, guid: string | null): string | null {
+  return guid === null ? null : `${kind}:${guid}`;
 }
 
 function takeSection(row: FetchedMessage, name: string, value: Value, items: FetchItems): void {

@@ -1,20 +1,21 @@
 import { Failure } from "@postern/protocol";
 import { type Part, string } from "../encode.ts";
-import type { SearchKey } from "../session.ts";
+import type { Abilities, SearchKey } from "../session.ts";
 import { packSets } from "../uid-set.ts";
 
 /** Search keys in their written form (RFC 9051 section 6.4.4); texts beyond ASCII go as UTF-8 literals. */
-export function searchKeyParts(key: SearchKey): Part[] {
+export function searchKeyParts(key: SearchKey, guid: Abilities["guid"] = null): Part[] {
   if ("all" in key) return ["ALL"];
-  if ("and" in key) return group(key.and);
-  if ("or" in key) return ["OR ", ...nested(key.or[0]), " ", ...nested(key.or[1])];
-  if ("not" in key) return ["NOT ", ...nested(key.not)];
+  if ("and" in key) return group(key.and, guid);
+  if ("or" in key) return ["OR ", ...nested(key.or[0], guid), " ", ...nested(key.or[1], guid)];
+  if ("not" in key) return ["NOT ", ...nested(key.not, guid)];
   if ("text" in key) return [`${key.text.toUpperCase()} `, string(key.value)];
   if ("header" in key) return ["HEADER ", string(key.header), " ", string(key.value)];
   if ("day" in key) return [`${dayKeys[key.day]} ${dayOf(key.date)}`];
   if ("larger" in key) return [`LARGER ${octets(key.larger)}`];
   if ("smaller" in key) return [`SMALLER ${octets(key.smaller)}`];
   if ("flag" in key) return [flagKey(key.flag)];
+  if ("guid" in key) return guid === null ? [NONE] : [`${guidKeys[guid]} `, string(key.guid)];
   if ("uidRange" in key) return [rangeKey(key.uidRange)];
   if ("threadId" in key) return [`${key.by === "gmail" ? "X-GM-THRID" : "THREADID"} ${key.threadId}`];
   if ("inThread" in key) return ["INTHREAD REFS ", ...nested(key.inThread)];
@@ -29,13 +30,15 @@ export function needsCharset(parts: readonly Part[]): boolean {
 /** No message at all. */
 const NONE = "NOT ALL";
 
-function nested(key: SearchKey): Part[] {
-  return ["(", ...searchKeyParts(key), ")"];
+const guidKeys = { emailId: "EMAILID", gmail: "X-GM-MSGID", dovecot: "X-GUID" } as const;
+
+function nested(key: SearchKey, guid: Abilities["guid"]): Part[] {
+  return ["(", ...searchKeyParts(key, guid), ")"];
 }
 
-function group(keys: readonly SearchKey[]): Part[] {
+function group(keys: readonly SearchKey[], guid: Abilities["guid"]): Part[] {
   if (keys.length === 0) return ["ALL"];
-  return keys.flatMap((key, index) => [...(index === 0 ? [] : [" "]), ...nested(key)]);
+  return keys.flatMap((key, index) => [...(index === 0 ? [] : [" "]), ...nested(key, guid)]);
 }
 
 function uidsOf(uids: readonly number[]): Part[] {

@@ -11,9 +11,10 @@ export type Window = { last: number } | { from: number; to: number };
 
 /** UID SEARCH: all UIDs, ascending. With ESEARCH (RFC 4731) they come as a compact set. */
 export async function search(connection: Connection, abilities: Abilities, key: SearchKey): Promise<number[]> {
-  if (abilities.esearch) return (await extended(connection, "ALL", searchKeyParts(key))).all.sort(ascending);
+  if (abilities.esearch)
+    return (await extended(connection, "ALL", searchKeyParts(key, abilities.guid))).all.sort(ascending);
   const found: number[] = [];
-  await run(connection, "", searchKeyParts(key), (response) => {
+  await run(connection, "", searchKeyParts(key, abilities.guid), (response) => {
     if (response.name === "SEARCH") for (const uid of plainNumbers(response.values)) found.push(uid);
   });
   return found.sort(ascending);
@@ -21,7 +22,7 @@ export async function search(connection: Connection, abilities: Abilities, key: 
 
 export async function searchCount(connection: Connection, abilities: Abilities, key: SearchKey): Promise<number> {
   if (!abilities.esearch) return (await search(connection, abilities, key)).length;
-  return countOf(await extended(connection, "COUNT", searchKeyParts(key)));
+  return countOf(await extended(connection, "COUNT", searchKeyParts(key, abilities.guid)));
 }
 
 /**
@@ -35,7 +36,7 @@ export async function searchWindow(
   window: Window,
 ): Promise<{ uids: number[]; total: number }> {
   if (abilities.esearch && abilities.searchPartial && abilities.searchRes) {
-    const found = await savedWindow(connection, key, window);
+    const found = await savedWindow(connection, abilities, key, window);
     if (found) return found;
   }
   const uids = await search(connection, abilities, key);
@@ -46,11 +47,12 @@ export async function searchWindow(
 /** Null: the server did not keep the result (RFC 5182 section 2.3), as it may when it has to save memory. */
 async function savedWindow(
   connection: Connection,
+  abilities: Abilities,
   key: SearchKey,
   window: Window,
 ): Promise<{ uids: number[]; total: number } | null> {
   try {
-    const total = countOf(await extended(connection, "SAVE COUNT", searchKeyParts(key)));
+    const total = countOf(await extended(connection, "SAVE COUNT", searchKeyParts(key, abilities.guid)));
     const { from, to } = rangeOf(window, total);
     if (from > to) return { uids: [], total };
     const { partial } = await extended(connection, `PARTIAL ${from}:${to}`, ["UID $"]);

@@ -2,6 +2,7 @@ import { Failure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import type { MailboxNames } from "../names.ts";
 import { bigintOf, type DataResponse, listOf, numberOf, octetsOf, type Value } from "../response.ts";
+import { readObjectId } from "../object-id.ts";
 import type { Abilities, MailboxStatus } from "../session.ts";
 
 export function statusItems(abilities: Abilities): string {
@@ -44,7 +45,7 @@ export function readStatus(response: DataResponse, asOf: number): MailboxStatus 
     uidNext: numberOf(items.get("UIDNEXT")) || null,
     uidValidity,
     highestModseq: bigintOf(items.get("HIGHESTMODSEQ")) || null,
-    mailboxId: octetsOf(listOf(items.get("MAILBOXID"))[0]),
+    mailboxId: readObjectId(octetsOf(listOf(items.get("MAILBOXID"))[0])),
     asOf,
   };
 }

@@ -61,7 +61,7 @@ export async function runChanges(
 ): Promise<{ results: ChangeResult[] }> {
   const results = new Results();
   const round: Round = { account, call, results, lane: messages.length > 50 ? "bulk" : "interactive" };
-  const wishes = await locate(core, account, messages, results);
+  const wishes = await locate(core, round, messages);
   const end = await performAll(round, wishes, perform);
   if (!end) await performAll(round, await movedMeanwhile(core, round, wishes), perform);
   return { results: messages.map(({ id }) => results.of(id)) };
@@ -114,9 +114,11 @@ function isOfMailbox(failure: Failure): boolean {
   return ofMailbox.some((code) => isFailure(failure, code));
 }
 
-async function locate(core: Core, account: AccountRef, messages: readonly Target[], results: Results): Promise<Wish[]> {
+async function locate(core: Core, { account, call, results }: Round, messages: readonly Target[]): Promise<Wish[]> {
   const targets = new Map(messages.toReversed().map((target) => [target.id, target]));
   const places = await placesOf(core, account, [...targets.keys()]);
+  const lost = [...places].flatMap(([id, place]) => (isFailure(place, "message-gone") ? [{ id, place: null }] : []));
+  for (const [id, place] of lost.length > 0 ? await follow(core, account, lost, call) : []) places.set(id, place);
   return [...targets].toReversed().flatMap(([id, target]): Wish[] => {
     const place = places.get(id) ?? noSuchMessage();
     if (!(place instanceof Failure)) return [{ target, place }];

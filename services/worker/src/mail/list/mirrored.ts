@@ -4,7 +4,8 @@ import type { Current, MirrorPlace } from "../../mirror/mirrors.ts";
 import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import { makeIds, type Proved } from "../open-mailbox.ts";
+import type { Proved } from "../open-mailbox.ts";
+import { knownIds } from "../places/identify.ts";
 import { keysOf } from "../rows/fact-store.ts";
 import { placeOf } from "../rows/fact-reader.ts";
 import { complete, factsOf, type FactsPlace, itemsOf, keep, lackingOf } from "../rows/facts.ts";
@@ -63,7 +64,9 @@ export async function mirroredParts(
   // To be given a thread, a message has to be looked at.
   if (threads && uids.some((uid) => !threads.has(uid))) return null;
   const epoch = { mailbox: proved.record.key, uidValidity };
-  const ids = await makeIds(core, account, epoch, uids, call);
+  const ids = await knownIds(core, account, epoch, uids, call);
+  // Whether it was known before, at another place, is found out with the mailbox open.
+  if (!ids) return null;
   const show = (message: MirroredMessage): ReturnType<typeof shown> =>
     shown(request, proved, message, {
       known: known.get(message.uid),

@@ -3,6 +3,7 @@ import type { MailboxEpoch, MessagePlace, PlaceStore } from "@postern/store";
 import { within } from "../../mirror/shared-work.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { Ownership } from "../ports.ts";
+import { Lru } from "./lru.ts";
 import { PlaceMemory, textOf } from "./memory.ts";
 import { Settling } from "./settling.ts";
 
@@ -34,7 +35,18 @@ export interface Places {
   settling<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
   /** Waits for the moves of an account that are under way. True: there were some. */
   settled(account: AccountRef, call: Call): Promise<boolean>;
+  /** What messages can be known again by when others have moved them. */
+  readonly evidence: Pick<PlaceStore, "show" | "note" | "handlesOf">;
+  /** Those of which it has not been looked yet whether they were known before, at another place. */
+  undecided(account: AccountRef, mailbox: MailboxEpoch, uids: readonly number[]): number[];
+  decided(account: AccountRef, mailbox: MailboxEpoch, uids: Iterable<number>): void;
+  /** One after another: which messages of a mailbox were known before, and which are new. */
+  deciding<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
 }
+
+/** Mailboxes of which it is remembered what was decided, and how many messages of each. */
+const MAILBOXES = 2_000;
+const DECIDED = 50_000;
 
 /** Where messages went, as COPYUID tells it. `uids` in the order of where they came from. */
 export interface Destination extends MailboxEpoch {
@@ -54,7 +66,36 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
     return true;
   }
 
+  const known = new Lru<string, Set<number>>(MAILBOXES);
+  const knownIn = (account: AccountRef, mailbox: MailboxEpoch): Set<number> => {
+    const key = `${account.key}.${ownership.epochOf(account.id)} ${textOf.epoch(mailbox)}`;
+    let uids = known.get(key);
+    if (!uids || uids.size > DECIDED) known.set(key, (uids = new Set()));
+    return uids;
+  };
+  const turns = new Map<string, Promise<unknown>>();
+
   return {
+    evidence: store,
+    undecided(account, mailbox, uids) {
+      const decided = knownIn(account, mailbox);
+      return uids.filter((uid) => !decided.has(uid));
+    },
+    decided(account, mailbox, uids) {
+      const decided = knownIn(account, mailbox);
+      for (const uid of uids) decided.add(uid);
+    },
+    async deciding(account, mailbox, work) {
+      const key = mailboxOf(account, mailbox);
+      const before = turns.get(key) ?? Promise.resolve();
+      const running = before.catch(() => undefined).then(work);
+      turns.set(key, running);
+      try {
+        return await running;
+      } finally {
+        if (turns.get(key) === running) turns.delete(key);
+      }
+    },
     async whereAre(account, births) {
       const travelled = await memory.travelled(account);
       const moved = births.filter((birth) => travelled.from.has(textOf.epoch(birth)));

@@ -11,6 +11,8 @@ export interface Facts {
   internalDate?: number | null;
   size?: number;
   structure?: Structure;
+  /** The server's own id of it; null: it gives none. */
+  guid?: string | null;
   /** The text's beginning. Null: the message has no text. */
   snippet?: string | null;
 }
@@ -18,7 +20,7 @@ export interface Facts {
 /** `date` in epoch milliseconds. */
 export type EnvelopeFacts = Omit<Envelope, "date"> & { date: number | null };
 
-export type FactKind = "envelope" | "internalDate" | "size" | "structure";
+export type FactKind = "envelope" | "internalDate" | "size" | "structure" | "guid";
 
 /** Where messages with these UIDs are. */
 export type FactsPlace = Pick<OpenMailbox, "account"> & { record: { key: number }; state: { uidValidity: number } };
@@ -119,11 +121,12 @@ export function itemsOf(kinds: readonly FactKind[]): Partial<Record<FactKind, tr
   return Object.fromEntries(kinds.map((kind) => [kind, true]));
 }
 
-export function factsOf({ envelope, internalDate, size, structure }: FetchedMessage): Facts {
+export function factsOf({ envelope, internalDate, size, structure, guid }: FetchedMessage): Facts {
   return {
     ...(envelope && { envelope: { ...envelope, date: envelope.date?.getTime() ?? null } }),
     ...(internalDate !== undefined && { internalDate: internalDate?.getTime() ?? null }),
     ...(size !== undefined && { size }),
     ...(structure && { structure }),
+    ...(guid !== undefined && { guid }),
   };
 }

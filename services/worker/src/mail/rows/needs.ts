@@ -42,6 +42,16 @@ const factOf: Partial<Record<MessageField, FactKind>> = {
   html: "structure",
 };
 
+/** What a message is known again by costs nothing where it is fetched with the rest. */
+function factsOf(fields: readonly MessageField[]): FactKind[] {
+  if (fields.includes("identity"))
+    return [...new Set([...fields.flatMap((field) => factOf[field] ?? []), ...evidence])];
+  const facts = new Set(fields.flatMap((field) => factOf[field] ?? []));
+  return facts.size === 0 ? [] : [...facts, "guid"];
+}
+
+const evidence = ["envelope", "internalDate", "size", "guid"] as const;
+
 type HeaderField = "headers" | "rawHeaders" | "references";
 const headerFields: readonly HeaderField[] = ["headers", "rawHeaders", "references"];
 
@@ -50,7 +60,7 @@ export function needsOf(fields: readonly MessageField[]): Needs {
   const whole = asked.has("headers") || asked.has("rawHeaders");
   return {
     flags: asked.has("flags") || asked.has("modseq") || asked.has("etag"),
-    facts: [...new Set(fields.flatMap((field) => factOf[field] ?? []))],
+    facts: factsOf(fields),
     header: whole ? "whole" : asked.has("references") ? "references" : "none",
     headerFields: headerFields.filter((field) => asked.has(field)),
     thread: asked.has("threadId"),

@@ -55,7 +55,7 @@ async function readRows(
   const known = await factsFor(store, open, present, needs, call);
   const trusted = needs.authentication ? await accounts.authservIdsOf(open.account.id) : [];
   const bodies = await readBodies(store, open, known, needs, trusted);
-  const ids = await open.idsOf([...bodies.keys()]);
+  const ids = await open.idsOf([...bodies.keys()], (uid) => known.get(uid)?.facts);
   const threadOf = needs.thread ? await threads.of(open, present) : null;
   const rows: KnownRow[] = [];
   for (const uid of present) {

@@ -2,6 +2,7 @@ import { type Address, type Message, type MessageField, packMailboxId, packThrea
 import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
 import { attachmentsOf, partsOf } from "../content/index.ts";
 import { hasAttachments } from "../list/query.ts";
+import { identityOf } from "../places/handle.ts";
 import type { Body } from "./bodies.ts";
 import type { Facts } from "./facts.ts";
 import type { FlagState } from "./flags.ts";
@@ -84,6 +85,7 @@ const factFields: ReadonlySet<MessageField> = new Set<MessageField>([
   "attachments",
   "inReplyTo",
   "parts",
+  "identity",
 ]);
 
 type Shapers = {
@@ -108,7 +110,7 @@ const shapers: Shapers = {
   snippet: ({ facts }) => facts.snippet ?? null,
   hasAttachments: ({ facts }) => (facts.structure ? hasAttachments(facts.structure) : false),
   attachments: ({ facts }) => of(facts.structure, attachmentsOf),
-  identity: () => ({ source: "uid" }),
+  identity: ({ facts }) => identityOf(facts),
   // With its quotes, as the header has it (RFC 9110 section 8.8.3).
   etag: ({ etag }) => `"${etag ?? ""}"`,
   text: ({ body }) => body.text,

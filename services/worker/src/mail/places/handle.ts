@@ -1,0 +1,60 @@
+import type { Message } from "@postern/protocol";
+import type { Abilities, SearchKey } from "../../imap/session.ts";
+import { fingerprint } from "../digest.ts";
+import type { FactKind, Facts } from "../rows/facts.ts";
+
+type Identity = NonNullable<Message["identity"]>;
+
+/** By what messages are known again: the server's own id of them, else what does not change when they are moved. */
+export function evidenceKinds({ guid }: Abilities): FactKind[] {
+  return guid === null ? ["envelope", "internalDate", "size"] : ["guid"];
+}
+
+/**
+ * What a message can be known again by, as one text; the same on copies. Null: nothing. A fingerprint is made of
+ * Message-ID, INTERNALDATE and size, and its parts that IMAP can search for stand in it.
+ */
+export async function handleOf(facts: Facts | undefined): Promise<string | null> {
+  if (!facts) return null;
+  if (facts.guid) return facts.guid;
+  const { envelope, internalDate, size } = facts;
+  if (!envelope?.messageId || typeof internalDate !== "number" || size === undefined) return null;
+  const name = await fingerprint(`${envelope.messageId} ${envelope.subject ?? ""}`);
+  return `print:${(internalDate / 1000).toString(36)}:${size.toString(36)}:${name}`;
+}
+
+/** What an id rests on that was given with these facts. */
+export function identityOf({ guid, envelope, internalDate, size }: Facts): Identity {
+  const source = guid ? sourceOf(guid) : null;
+  const hasPrint = Boolean(envelope?.messageId) && typeof internalDate === "number" && size !== undefined;
+  const isKnown = source !== null || hasPrint;
+  return { source: source ?? (hasPrint ? "fingerprint" : "uid"), survivesMove: isKnown, survivesReset: isKnown };
+}
+
+function sourceOf(guid: string): Identity["source"] {
+  const kind = guid.slice(0, guid.indexOf(":"));
+  return kind === "emailId" || kind === "gmail" ? kind : "guid";
+}
+
+const DAY_MS = 86_400_000;
+
+/** What finds messages that a handle may be of; null for one that this server knows nothing of. */
+export function searchFor({ guid }: Abilities, handle: string): SearchKey | null {
+  const [kind = "", first = "", second = ""] = handle.split(":");
+  if (kind !== "print") return kind === guid ? { guid: handle.slice(kind.length + 1) } : null;
+  const [at, size] = [Number.parseInt(first, 36) * 1000, Number.parseInt(second, 36)];
+  // Days are counted in the server's own time zone.
+  return {
+    and: [
+      { day: "since", date: dayOf(at - DAY_MS) },
+      { day: "before", date: dayOf(at + 2 * DAY_MS) },
+      { larger: size - 1 },
+      { smaller: size + 1 },
+    ],
+  };
+}
+
+function dayOf(at: number): { year: number; month: number; day: number } {
+  const date = new Date(at);
+  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+}
