@@ -73,6 +73,13 @@ export async function openForMessages<T>(
   }
 }
 
+/** Throws `not-found` for an id that cannot have been issued for this account, `message-gone` when its mailbox is no more. */
+export async function placeOf(core: Core, account: AccountRef, id: string): Promise<Place> {
+  const place = (await placesOf(core, account, [id])).get(id) ?? noSuchMessage();
+  if (place instanceof Failure) throw place;
+  return place;
+}
+
 /**
  * Where messages are, each or why it can be nowhere. At most one round trip to the store, none where nothing was moved
  * away. What comes out by `message-gone` may have been moved since: see `follow`.

@@ -18,7 +18,7 @@ export function searchKeyParts(key: SearchKey, guid: Abilities["guid"] = null): 
   if ("guid" in key) return guid === null ? [NONE] : [`${guidKeys[guid]} `, string(key.guid)];
   if ("uidRange" in key) return [rangeKey(key.uidRange)];
   if ("threadId" in key) return [`${key.by === "gmail" ? "X-GM-THRID" : "THREADID"} ${key.threadId}`];
-  if ("inThread" in key) return ["INTHREAD REFS ", ...nested(key.inThread)];
+  if ("inThread" in key) return ["INTHREAD REFS ", ...nested(key.inThread, guid)];
   return uidsOf(key.uids);
 }
 
