@@ -47,6 +47,7 @@ export async function knownIds(
   return core.places.undecided(account, here, uids).length > 0 ? null : idsAt(core, account, here, uids, call);
 }
 
+/** What was read just before it left, and is there under another UID now, is shown there alone. */
 async function idsAt(
   core: Core,
   account: AccountRef,
@@ -55,12 +56,15 @@ async function idsAt(
   call: Call,
 ): Promise<Map<number, string>> {
   const births = await core.places.birthsOf(account, here, uids, call);
-  return new Map(
-    uids.map((uid) => {
-      const born = births.get(uid) ?? { ...here, uid };
-      return [uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox })];
-    }),
-  );
+  const left = new Set([...births.values()].map(textOf.place));
+  const ids = new Map<number, string>();
+  for (const uid of uids) {
+    const birth = births.get(uid);
+    const born = birth ?? { ...here, uid };
+    if (!birth && left.has(textOf.place(born))) continue;
+    ids.set(uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox }));
+  }
+  return ids;
 }
 
 /** Finds out which of these messages, shown for the first time, were shown at another place that is empty now. */
