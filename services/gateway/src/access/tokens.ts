@@ -57,6 +57,8 @@ export interface Access {
   admit(presented: Presented): Promise<Identity>;
   /** A ticket that can do no more than its maker. Throws `scope-missing`, and `invalid-request` for accounts not seen. */
   issueTicket(identity: Identity, request: TicketRequest): Ticket & { text: string };
+  /** A ticket by which whoever has its address reads this path of the account for one to two hours, if they may at all. */
+  partTicket(identity: Identity, account: string, path: string): string;
   /** Whether `admin`, or the token of this id, may still do anything. */
   isValid(actor: string): Promise<boolean>;
   createToken(request: TokenRequest, actor: string, requestId: string): Promise<ShownToken & { token: string }>;
@@ -67,6 +69,7 @@ export interface Access {
 /** A token that was looked up is believed for this long: a revoked one works at most so much longer. */
 const BELIEVED_MS = 2_000;
 const MOST_BELIEVED = 10_000;
+const HOUR_MS = 3_600_000;
 
 /** Tokens read `pst_` + id + `_` + secret; what is kept is the secret's hash, found by the id and compared in constant time. */
 export function createAccess({ tokens, tickets, audit, adminToken, now = Date.now }: AccessOptions): Access {
@@ -160,6 +163,12 @@ export function createAccess({ tokens, tickets, audit, adminToken, now = Date.no
         path: path === null ? null : targetOf(path),
       };
       return { ...ticket, text: tickets.write(ticket) };
+    },
+    partTicket: ({ actor, ticket }, account, path) => {
+      // The same within an hour, so that what was loaded by it is loaded once.
+      const lasting = (Math.floor(now() / HOUR_MS) + 2) * (HOUR_MS / 1_000);
+      const expiresAt = Math.min(lasting, ticket?.expiresAt ?? lasting);
+      return tickets.write({ actor, scopes: ["read"], accounts: [account], expiresAt, path });
     },
     createToken: async ({ accounts, scopes, expiresIn, name }, actor, requestId) => {
       const id = randomText(16);

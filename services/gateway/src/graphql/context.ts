@@ -1,6 +1,7 @@
 import type { Call, Mail } from "@postern/protocol";
 import type { Store } from "@postern/store";
 import type { Identity } from "../access/index.ts";
+import type { ShowHtml } from "../http/shown-html.ts";
 import type { Loaders } from "./loaders.ts";
 
 /** What the resolvers of one request share. */
@@ -10,6 +11,7 @@ export interface Context {
   identity: Identity;
   call: Call;
   loaders: Loaders;
+  showHtml: ShowHtml;
   /** The address that clients see, where it is configured. */
   publicUrl: string | undefined;
   operationName: string | undefined;

@@ -17,6 +17,7 @@ import mercurius from "mercurius";
 import type { Access } from "../access/index.ts";
 import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
+import { htmlShower } from "../http/shown-html.ts";
 import type { Context } from "./context.ts";
 import { limitCost } from "./cost.ts";
 import { readDocuments } from "./documents.ts";
@@ -63,7 +64,7 @@ export async function registerGraphql(
     access,
     trusted: face.documents === undefined ? null : readDocuments(face.documents),
     mail,
-    contextFor: (request, reply, asked) => contextFor(request, reply, { mail: asked, store, face }),
+    contextFor: (request, reply, asked) => contextFor(request, reply, { mail: asked, store, access, face }),
   });
   if (face.graphiql) serveGraphiql(app, face.publicUrl);
 }
@@ -71,7 +72,7 @@ export async function registerGraphql(
 function contextFor(
   request: FastifyRequest,
   reply: FastifyReply,
-  { mail, store, face }: Omit<GraphqlOptions, "access">,
+  { mail, store, access, face }: GraphqlOptions,
 ): Context {
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
@@ -81,6 +82,7 @@ function contextFor(
     identity: request.identity,
     call,
     loaders: createLoaders(mail, call),
+    showHtml: htmlShower(access, face.publicUrl, request),
     publicUrl: face.publicUrl,
     operationName: undefined,
     isSafe: request.method === "GET",

@@ -5,6 +5,7 @@ const made: Readonly<Record<string, MessageField[]>> = {
   __typename: [],
   rawUrl: [],
   mailbox: ["mailboxId"],
+  html: ["html", "attachments"],
   thread: ["threadId"],
 };
 

@@ -92,6 +92,8 @@ export const resolvers = {
       if (!found) throw new Failure("message-gone", { detail: "The message's mailbox is no more." });
       return found;
     },
+    html: ({ account, ...message }: MessageSource, _: unknown, { showHtml }: Context) =>
+      showHtml(account, message).html,
     thread: threadOfMessage,
     headers: ({ headers = [] }: MessageSource, { names }: { names?: string[] | null }) => {
       if (!names) return headers;

@@ -5,6 +5,7 @@ import {
   listFields,
   mailboxRef,
   type Message,
+  type MessageField,
   message,
   messageField,
   messageFilter,
@@ -14,6 +15,7 @@ import {
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { maxStaleIn } from "./cache-control.ts";
+import { htmlShower } from "../http/shown-html.ts";
 import { etagsIn } from "./etags.ts";
 import { fieldList, filterIn, listQuery, withId } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
@@ -21,7 +23,7 @@ import { state } from "./changes.ts";
 import { sendPage } from "./pages.ts";
 import { problemOf } from "./problem.ts";
 import { ofMail, problem } from "./problem-responses.ts";
-import { asOf, json, link, listAnswer, messageAnswer, nothing } from "./responses.ts";
+import { asOf, json, link, listAnswer, messageAnswer, nothing, shownAnswer } from "./responses.ts";
 import {
   accountParams,
   enterAccount,
@@ -65,7 +67,7 @@ const getBody = z.strictObject({
   fields: z.array(messageField).min(1).optional(),
 });
 
-export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): void {
+export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOptions): void {
   const list = async (request: FastifyRequest, reply: FastifyReply, input: ListMessagesInput) => {
     const call = enterAccount(request, reply, input.account, "read");
     const answer = await mail.listMessages(input, call);
@@ -165,13 +167,13 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "read");
       const { ids, fields } = request.body;
-      const { results } = await mail.getMessages(
-        { account: request.params.account, ids, fields: withId(fields ?? detailFields) },
-        call,
-      );
+      const { account } = request.params;
+      const wanted = withId(fields ?? detailFields);
+      const { results } = await mail.getMessages({ account, ids, fields: forHtml(wanted) }, call);
+      const show = htmlShower(access, publicUrl, request);
       const items = results.map((result, index) =>
         "message" in result
-          ? result.message
+          ? shownWith(result.message, wanted, show(account, result.message).html)
           : {
               id: ids[index] ?? "",
               problem: problemOf(Failure.fromJSON(result.failure), pathOf(request.params.account, ids[index] ?? "")),
@@ -194,7 +196,7 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       querystring: z.strictObject({ fields: fieldList }),
       fields,
       response: {
-        200: json("The message.", shownMessage, exampleMessage, messageAnswer),
+        200: json("The message.", shownMessage, exampleMessage, shownAnswer),
         304: nothing("Nothing has changed.", messageAnswer),
       },
       failures: [...ofMail, "message-gone"],
@@ -214,13 +216,33 @@ export function messageRoutes(app: Scoped, { mail, publicUrl }: RestOptions): vo
       }
       const found = await one(
         id,
-        await mail.getMessages({ account, ids: [id], fields: [...new Set([...fields, "etag" as const])] }, call),
+        await mail.getMessages(
+          { account, ids: [id], fields: forHtml([...new Set([...fields, "etag" as const])]) },
+          call,
+        ),
       );
+      const { html, expires } = htmlShower(access, publicUrl, request)(account, found);
       void describeMessage(reply, found.etag);
-      const { etag: _, ...rest } = found;
-      return fields.includes("etag") ? found : rest;
+      if (expires) void reply.header("cache-control", "no-store");
+      return shownWith(found, fields, html);
     },
   });
+}
+
+/** Which part a picture in the HTML is, the attachments tell. */
+function forHtml(fields: MessageField[]): MessageField[] {
+  return fields.includes("html") ? [...new Set([...fields, "attachments" as const])] : fields;
+}
+
+/** Just the fields that were asked for, with the HTML as it is shown. */
+function shownWith(found: Message, fields: readonly MessageField[], html: string | null): Message {
+  const { etag, attachments, ...rest } = found;
+  return {
+    ...rest,
+    ...(fields.includes("attachments") && { attachments }),
+    ...(fields.includes("etag") && { etag }),
+    ...(fields.includes("html") && { html }),
+  };
 }
 
 /** All of a request without a body that decides what is asked by it. */

@@ -46,6 +46,16 @@ const stale: Fields = {
 };
 
 export const listAnswer: Fields = { ...weakEtag, ...proveAnew, ...asOf, ...stale };
+/** Addresses in its HTML that expire are not for a cache. */
+export const shownAnswer: Fields = {
+  ...strongEtag,
+  ...asOf,
+  "Cache-Control": field(
+    "KeptUnlessExpiring",
+    "Who may keep the answer: nobody where its HTML carries addresses that expire.",
+    z.enum(["private, no-cache", "no-store"]),
+  ),
+};
 export const messageAnswer: Fields = { ...strongEtag, ...proveAnew, ...asOf };
 
 export const link: Fields = {
