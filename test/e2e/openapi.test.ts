@@ -121,7 +121,6 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       assert.deepEqual(unknown, []);
       // The first two are of paths and writes that are to come or not to be found; the last nobody is there to hear.
       for (const code of ["method-not-allowed", "state-expired", "cancelled"]) codes.add(code);
-      for (const code of ["idempotency-key-in-use", "idempotency-key-reused", "outcome-unknown"]) codes.add(code);
       assert.deepEqual([...codes].sort(), Object.keys(failureTable).sort());
     });
 

@@ -10,6 +10,7 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiObject,
 } from "zod-openapi";
+import { describeKeys } from "./http/idempotency.ts";
 import { explainParameter, explanation, isExplained } from "./http/explain.ts";
 import { publicPath } from "./http/addresses.ts";
 import { type Failing, problemResponses } from "./rest/problem-responses.ts";
@@ -95,9 +96,10 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
 function operation(
   method: Method,
   operationId: string,
-  schema: FastifySchema,
+  given: FastifySchema,
   problems: Problems,
 ): ZodOpenApiOperationObject {
+  const schema = describeKeys(method.toUpperCase(), given);
   const { summary = "", description = "", tags = [], failures = [] } = schema;
   const own = schema.response as Responses;
   const isJson = !Object.values(own).some(({ content }) => content && !("application/json" in content));

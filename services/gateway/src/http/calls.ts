@@ -34,12 +34,15 @@ export function callFor(request: FastifyRequest, reply: FastifyReply, deadlineMs
     deadline: Date.now() + deadlineMs,
     // Made when somebody looks: most answers are there before anybody has to.
     get signal() {
-      return (signal ??= hangUpSignal(reply.raw));
+      // Who has named the request may ask again what became of it.
+      return (signal ??= request.claim ? neverAborts : hangUpSignal(reply.raw));
     },
     report: newReport(request.explain),
   };
   return request.call;
 }
+
+const neverAborts = new AbortController().signal;
 
 function hangUpSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();

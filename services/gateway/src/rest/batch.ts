@@ -42,18 +42,34 @@ const batchBody = z
     message: "goes with ids, one for each",
   });
 
+const askedFor = z.string().describe("The id that was asked for.");
 const result = z
   .union([
-    z.object({ id: z.string(), ok: z.literal(true), message: changedMessage.nullable() }),
-    z.object({ id: z.string(), ok: z.literal(false), problem }),
+    z.object({
+      id: askedFor,
+      ok: z.literal(true).describe("It was done."),
+      message: changedMessage.nullable().describe("As it is now, or its copy; null where it is gone."),
+    }),
+    z.object({
+      id: askedFor,
+      ok: z.literal(false).describe("It was not done."),
+      problem: problem.describe("Why not."),
+    }),
   ])
-  .meta({ id: "ChangeResult", description: "What became of one message of many; `message` is null where it is gone." });
+  .meta({ id: "ChangeResult", description: "What became of one message of many." });
 const exampleResult = { id: exampleChanged.id, ok: true as const, message: exampleChanged };
 
 const results = z.object({ results: z.array(result).describe("One for each message, in their order.") });
 const preview = z.object({
   count: z.int().describe("How many messages would be changed."),
-  sample: z.array(z.object({ id: z.string(), mailboxId: z.string() })).describe("At most ten of them."),
+  sample: z
+    .array(
+      z.object({
+        id: z.string().describe("The message's id."),
+        mailboxId: z.string().describe("The mailbox that it is in."),
+      }),
+    )
+    .describe("At most ten of them."),
 });
 
 export const shownJob = z
@@ -68,7 +84,7 @@ export const shownJob = z
     createdAt: z.iso.datetime().describe("When it began."),
   })
   .meta({ id: "Job", description: "Work that goes on when its caller has gone. Kept for seven days." });
-const takenOn = z.object({ job: shownJob });
+const takenOn = z.object({ job: shownJob.describe("What does it.") });
 
 export const exampleJob = {
   id: "job_AQAAAAAAKnxvYi1pZC0xc3Bm",

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { admit } from "../http/admit.ts";
 import { explanationOf, isExplained, takeExplain } from "../http/explain.ts";
+import { takeIdempotencyKeys } from "../http/idempotency.ts";
 import { demandJsonReader } from "../http/negotiate.ts";
 import { accountRoutes } from "./accounts.ts";
 import { appendRoutes, takeRawMessages } from "./append.ts";
@@ -42,6 +43,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   useZod(app);
   app.addHook("onRequest", (request, _, done) => admit(options.access, request, done));
   explainWhereAsked(app);
+  app.decorateRequest("claim", null);
+  takeIdempotencyKeys(app, options.store.idempotency);
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
   eventRoutes(scoped, options);

@@ -41,7 +41,7 @@ export interface ZodTypes extends FastifyTypeProvider {
 /** What the routes are given. */
 export interface RestOptions {
   mail: Mail;
-  store: Pick<Store, "accounts">;
+  store: Pick<Store, "accounts" | "idempotency">;
   access: Access;
   live: Live;
   watchdog: Watchdog;
