@@ -10,6 +10,7 @@ import type { Script } from "./scripted/script.ts";
 import { capabilityList, standard } from "./scripted/standard.ts";
 
 export * from "./scripted/behaviours.ts";
+export { changes as changeCommands } from "./scripted/changes.ts";
 export { fetch as answerFetch } from "./scripted/fetch.ts";
 export { atom, type ScriptedCommand } from "./scripted/command.ts";
 export type { Behaviour, ScriptedConnection } from "./scripted/connection.ts";

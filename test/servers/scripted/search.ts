@@ -40,6 +40,7 @@ function key(queue: Token[], highest: number): Test {
   if (name === "HEADER") return hasHeader(atom(queue.shift()), atom(queue.shift()));
   if (name === "SEEN") return seen;
   if (name === "UNSEEN") return inverse(seen);
+  if (name === "DELETED") return ({ flags = [] }) => flags.includes("\\Deleted");
   if (name === "SUBJECT" || name === "TEXT" || name === "BODY") return contains(atom(queue.shift()));
   return () => true;
 }

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { ChangeResult } from "@postern/protocol";
+import {
+  type Behaviour,
+  changeCommands,
+  drop,
+  no,
+  type ScriptedConnection,
+  type ScriptedMailbox,
+  scriptedMessage,
+  type ScriptedServer,
+  startScriptedImap,
+} from "@postern/test/servers/scripted";
+import { boxId, idsIn, outcomes, targets } from "../../testing/changes.ts";
+import { type CoreOver, newCall, startCore } from "../../testing/core-house.ts";
+
+const FULL = ["IMAP4rev1", "CONDSTORE", "UIDPLUS", "MOVE"];
+
+/** The same connection, whose client is gone when the command has been carried out: its answer never comes. */
+const cutAfter =
+  (perform: Behaviour): Behaviour =>
+  async (connection, command) => {
+    const say = async (): Promise<void> => undefined;
+    const deaf: ScriptedConnection = new Proxy(connection, {
+      get: (target, name) => (name === "say" ? say : Reflect.get(target, name, target)),
+    });
+    await perform(deaf, command);
+    connection.drop();
+  };
+
+/** The same without the response code that tells what became of which message. */
+const withoutCopyUid =
+  (perform: Behaviour): Behaviour =>
+  async (connection, command) => {
+    const say = (...lines: string[]): Promise<void> =>
+      connection.say(...lines.map((line) => line.replace(/\[COPYUID [^\]]*\] /, "")));
+    const terse: ScriptedConnection = new Proxy(connection, {
+      get: (target, name) => (name === "say" ? say : Reflect.get(target, name, target)),
+    });
+    await perform(terse, command);
+  };
+
+interface World {
+  core: CoreOver;
+  server: ScriptedServer;
+  inbox: ScriptedMailbox;
+  box: ScriptedMailbox;
+  ids: string[];
+  boxed: string;
+}
+
+async function start(t: TestContext, way: Record<string, (standard: Behaviour) => Behaviour>, capabilities = FULL) {
+  const inbox: ScriptedMailbox = {
+    name: "INBOX",
+    highestModseq: 5n,
+    messages: [1, 2, 3].map((uid) => scriptedMessage(uid)),
+  };
+  const box: ScriptedMailbox = { name: "Box", uidValidity: 7, highestModseq: 5n, messages: [scriptedMessage(8)] };
+  const standard = changeCommands([inbox, box]);
+  const on = Object.fromEntries(
+    Object.entries(way).map(([name, wrap]): [string, Behaviour] => [name, wrap(standard[name] ?? drop)]),
+  );
+  const server = await startScriptedImap({ capabilities, mailboxes: [inbox, box], on });
+  const user = (name: string): { user: string; password: string } => ({ user: name, password: "secret" });
+  const core = await startCore({ host: server.host, port: server.port, user });
+  t.after(async () => {
+    await core.stop();
+    await server.stop();
+  });
+  const ids = await idsIn(core, "a", "inbox");
+  return { core, server, inbox, box, ids, boxed: await boxId(core, "a", "Box") } satisfies World;
+}
+
+const uids = ({ messages = [] }: ScriptedMailbox): number[] => messages.map(({ uid }) => uid);
+const sent = ({ server }: World, name: string): number => server.commands.filter((each) => each.name === name).length;
+
+const move = async ({ core, ids, boxed }: World): Promise<ChangeResult[]> =>
+  (await core.core.moveMessages({ account: "a", messages: targets(ids.slice(0, 2)), mailbox: boxed }, newCall()))
+    .results;
+const copy = async ({ core, ids, boxed }: World): Promise<ChangeResult[]> =>
+  (await core.core.copyMessages({ account: "a", messages: targets(ids.slice(0, 2)), mailbox: boxed }, newCall()))
+    .results;
+const flag = async ({ core, ids }: World): Promise<ChangeResult[]> =>
+  (
+    await core.core.changeFlags(
+      { account: "a", messages: targets(ids.slice(0, 2)), flags: { add: ["\\Seen"] } },
+      newCall(),
+    )
+  ).results;
+const remove = async ({ core, ids }: World): Promise<ChangeResult[]> =>
+  (await core.core.deleteMessages({ account: "a", messages: targets(ids.slice(0, 2)), permanent: true }, newCall()))
+    .results;
+
+for (const [what, perform, name] of [
+  ["a move", move, "UID MOVE"],
+  ["a copy", copy, "UID COPY"],
+  ["a change of flags", flag, "UID STORE"],
+  ["a deletion", remove, "UID EXPUNGE"],
+] as const) {
+  test(`${what} whose answer was lost is found to be done, and not sent again`, async (t) => {
+    const world = await start(t, { [name]: cutAfter });
+    assert.deepEqual(outcomes(await perform(world)), ["ok", "ok"]);
+    assert.equal(sent(world, name), 1);
+    assert.equal(uids(world.box).length, name === "UID MOVE" || name === "UID COPY" ? 3 : 1);
+  });
+
+  test(`${what} that never came is told as not done, and not sent again`, async (t) => {
+    const world = await start(t, { [name]: () => drop });
+    const expected = name === "UID EXPUNGE" ? "partly-done unknown" : "upstream-unreachable none";
+    assert.deepEqual(outcomes(await perform(world)), [expected, expected]);
+    assert.equal(sent(world, name), 1);
+    assert.deepEqual([uids(world.inbox), uids(world.box)], [[1, 2, 3], [8]]);
+  });
+}
+
+test("a move keeps ids on a server that tells nothing of what it moved", async (t) => {
+  const world = await start(t, { "UID MOVE": withoutCopyUid }, ["IMAP4rev1", "MOVE"]);
+  assert.deepEqual(outcomes(await move(world)), ["ok", "ok"]);
+  assert.deepEqual((await idsIn(world.core, "a", world.boxed)).slice(1), world.ids.slice(0, 2));
+});
+
+test("without MOVE and COPYUID the copies are found before the originals go", async (t) => {
+  const world = await start(t, { "UID COPY": withoutCopyUid }, ["IMAP4rev1"]);
+  assert.deepEqual(outcomes(await move(world)), ["ok", "ok"]);
+  assert.deepEqual([uids(world.inbox), uids(world.box)], [[3], [8, 9, 10]]);
+  assert.deepEqual((await idsIn(world.core, "a", world.boxed)).slice(1), world.ids.slice(0, 2));
+});
+
+test("a move that ends between copying and removing leaves the original, and says so", async (t) => {
+  const world = await start(t, { "UID STORE": () => no("[SERVERBUG] Oops") }, ["IMAP4rev1", "UIDPLUS"]);
+  const results = await move(world);
+  assert.deepEqual(outcomes(results), ["partly-done unknown", "partly-done unknown"]);
+  assert.deepEqual(
+    [uids(world.inbox), uids(world.box)],
+    [
+      [1, 2, 3],
+      [8, 9, 10],
+    ],
+  );
+});
