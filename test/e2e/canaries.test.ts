@@ -9,8 +9,11 @@ import { type Ask, askWith } from "./client.ts";
 import { type House, startHouse } from "./house.ts";
 import { deliver, otherClient } from "./mailbox.ts";
 
+interface Operation {
+  requestBody?: { content: Record<string, { example?: unknown }> };
+}
 interface OpenApi {
-  paths: Record<string, Record<string, { requestBody?: { content: Record<string, { example?: unknown }> } }>>;
+  paths: Record<string, Record<string, Operation>>;
 }
 
 /** In something that has to be found again, whatever it is wrapped in. */
@@ -102,6 +105,8 @@ describe("secrets and mail, with everything logged that can be", () => {
     const { body } = await admin<OpenApi>("/openapi.json");
     for (const [template, operations] of Object.entries(body.paths))
       for (const [method, { requestBody }] of Object.entries(operations)) {
+        // A stream of events does not end by itself.
+        if (template.endsWith("/events")) continue;
         const path = template.replace("{account}", "ada").replace(/\{\w+\}/g, mail.name);
         if (path === "/v1/accounts/ada" && method === "delete") continue;
         const example = requestBody?.content["application/json"]?.example;
