@@ -88,7 +88,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const live = createLive({ mail, store });
   const watchdog = createWatchdog(access.isValid);
   await app.register(restRoutes, { prefix: "/v1", mail, store, access, live, watchdog, publicUrl: face.publicUrl });
-  await registerGraphql(app, { mail, store, access, face });
+  await registerGraphql(app, { mail, store, access, live, watchdog, face });
   await serveDocuments(app, document, face.publicUrl);
   return {
     app,

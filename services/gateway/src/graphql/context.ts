@@ -2,6 +2,7 @@ import type { Call, Mail } from "@postern/protocol";
 import type { Store } from "@postern/store";
 import type { Identity } from "../access/index.ts";
 import type { ShowHtml } from "../http/shown-html.ts";
+import type { Live, Watchdog } from "../live/index.ts";
 import type { Loaders } from "./loaders.ts";
 
 /** What the resolvers of one request share. */
@@ -17,4 +18,10 @@ export interface Context {
   operationName: string | undefined;
   /** Only queries may run: it came by GET. */
   isSafe: boolean;
+}
+
+/** What the resolvers of one subscription share, for as long as it lasts. */
+export interface SubscriptionContext extends Pick<Context, "identity" | "call"> {
+  live: Live;
+  watchdog: Watchdog;
 }

@@ -1,4 +1,4 @@
-import type { AccountState, Job, MailboxRole, MessageSort, Outcome, PartRole } from "@postern/protocol";
+import type { AccountState, EventType, Job, MailboxRole, MessageSort, Outcome, PartRole } from "@postern/protocol";
 
 /** Enum values within, by their names in GraphQL. */
 export const enums = {
@@ -33,6 +33,19 @@ export const enums = {
     SIZE_DESC: "-size",
   } satisfies Record<string, MessageSort>,
   ForwardKind: { INLINE: "inline", ATTACHMENT: "attachment" },
+  EventType: {
+    MESSAGE_CREATED: "message.created",
+    MESSAGE_UPDATED: "message.updated",
+    MESSAGE_MOVED: "message.moved",
+    MESSAGE_DELETED: "message.deleted",
+    MAILBOX_CREATED: "mailbox.created",
+    MAILBOX_RENAMED: "mailbox.renamed",
+    MAILBOX_DELETED: "mailbox.deleted",
+    MAILBOX_RESET: "mailbox.reset",
+    ACCOUNT_CONNECTED: "account.connected",
+    ACCOUNT_AUTHENTICATION_FAILED: "account.authenticationFailed",
+    ACCOUNT_UNREACHABLE: "account.unreachable",
+  } satisfies Record<string, EventType>,
   PartRole: {
     TEXT: "text",
     HTML: "html",

@@ -1,5 +1,5 @@
 import { type Call, Failure, isFailure, type Mail } from "@postern/protocol";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { ExecutionResult, GraphQLError } from "graphql";
 import type { Access } from "../access/index.ts";
 import { admit } from "../http/admit.ts";
@@ -9,6 +9,7 @@ import { negotiate } from "../http/negotiate.ts";
 import { statusOf } from "../rest/problem.ts";
 import type { Context } from "./context.ts";
 import { documentOf } from "./documents.ts";
+import type { liveGraphql } from "./live.ts";
 import { extensionsOf, formatError } from "./errors.ts";
 import { type Question, recorded, RememberedAnswers } from "./remembered.ts";
 
@@ -29,18 +30,25 @@ export interface GraphqlHttpOptions {
   trusted: ReadonlyMap<string, string> | null;
   mail: Mail;
   contextFor: (request: FastifyRequest, reply: FastifyReply, mail: Mail) => Context;
+  /** Subscriptions, over either way. */
+  live: ReturnType<typeof liveGraphql>;
 }
 
 /** GraphQL over HTTP (the GraphQL foundation's draft): requests by GET and POST, answers in either media type. */
 export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): void {
   const remembered = new RememberedAnswers();
-  app.route({
-    method: ["GET", "POST"],
+  const common: Omit<RouteOptions, "method"> = {
     url: "/graphql",
     schema: { hide: true },
-    onRequest: (request, _, done) => admit(options.access, request, done),
+    onRequest: (request, _, done) => {
+      // Who opens a WebSocket may say who they are in its first message.
+      if (request.ws) done();
+      else admit(options.access, request, done);
+    },
     errorHandler: (error, request, reply) => void answerError(request, reply, error),
     handler: async (request, reply) => {
+      if (request.method === "POST" && /\btext\/event-stream\b/.test(request.headers.accept ?? ""))
+        return options.live.sse(request, reply);
       const type = acceptable(request);
       if (type === null)
         throw new Failure("not-acceptable", {
@@ -61,7 +69,9 @@ export function serveHttp(app: FastifyInstance, options: GraphqlHttpOptions): vo
       if (result.data !== undefined) return answerReady(reply, type, result.data, context);
       return answer(reply, type, result.status, withExtensions(result.body, context));
     },
-  });
+  };
+  app.route({ ...common, method: "POST" });
+  app.route({ ...common, method: "GET", wsHandler: options.live.websocket });
 }
 
 interface Result {

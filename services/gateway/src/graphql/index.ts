@@ -14,6 +14,7 @@ import {
 } from "graphql";
 import { makeExecutableSchema } from "@graphql-tools/schema";
 import mercurius from "mercurius";
+import websocket from "@fastify/websocket";
 import type { Access } from "../access/index.ts";
 import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
@@ -21,9 +22,11 @@ import { htmlShower } from "../http/shown-html.ts";
 import type { Context } from "./context.ts";
 import { limitCost } from "./cost.ts";
 import { readDocuments } from "./documents.ts";
+import type { Live, Watchdog } from "../live/index.ts";
 import { enums } from "./enums.ts";
 import { serveGraphiql } from "./graphiql.ts";
 import { serveHttp } from "./http.ts";
+import { liveGraphql } from "./live.ts";
 import { documentLimits, limitTokens } from "./limits.ts";
 import { createLoaders } from "./loaders.ts";
 import { resolvers } from "./resolvers.ts";
@@ -33,6 +36,8 @@ export interface GraphqlOptions {
   mail: Mail;
   store: Pick<Store, "accounts">;
   access: Access;
+  live: Live;
+  watchdog: Watchdog;
   face: FaceConfig;
 }
 
@@ -41,17 +46,21 @@ export const typeDefs = readFileSync(new URL("schema.graphql", import.meta.url),
 
 export async function registerGraphql(
   app: FastifyInstance,
-  { mail, store, access, face }: GraphqlOptions,
+  { mail, store, access, live, watchdog, face }: GraphqlOptions,
 ): Promise<void> {
+  const schema = makeExecutableSchema({ typeDefs, resolvers: { ...scalars, ...enums, ...resolvers } });
+  const rules = [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])];
+  const trusted = face.documents === undefined ? null : readDocuments(face.documents);
+  await app.register(websocket, { options: { maxPayload: 256 << 10 } });
   await app.register(mercurius, {
-    schema: makeExecutableSchema({ typeDefs, resolvers: { ...scalars, ...enums, ...resolvers } }),
+    schema,
     routes: false,
     cache: 1_000,
     // From its second time on a query runs as compiled code, at a third of the cost.
     jit: 1,
     // Errors as they were thrown: mercurius' own form has lost what kind of failure they are.
     errorFormatter: (execution) => ({ statusCode: 200, response: execution }),
-    validationRules: [documentLimits, ...(face.introspection ? [] : [NoSchemaIntrospectionCustomRule])],
+    validationRules: rules,
   });
   app.graphql.addHook("preParsing", async (_, source) => limitTokens(source));
   app.graphql.addHook("preValidation", async (_, document) => demandText(document));
@@ -62,7 +71,15 @@ export async function registerGraphql(
   });
   serveHttp(app, {
     access,
-    trusted: face.documents === undefined ? null : readDocuments(face.documents),
+    trusted,
+    live: liveGraphql({
+      schema,
+      access,
+      rules,
+      trusted,
+      contextFor: (identity, call) => ({ identity, call, live, watchdog }),
+      onUnexpected: (error) => app.log.error({ err: error }, "subscription failed unexpectedly"),
+    }),
     mail,
     contextFor: (request, reply, asked) => contextFor(request, reply, { mail: asked, store, access, face }),
   });
@@ -72,7 +89,7 @@ export async function registerGraphql(
 function contextFor(
   request: FastifyRequest,
   reply: FastifyReply,
-  { mail, store, access, face }: GraphqlOptions,
+  { mail, store, access, face }: Pick<GraphqlOptions, "mail" | "store" | "access" | "face">,
 ): Context {
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
@@ -104,6 +121,8 @@ function beforeExecution(
 ): void {
   const operation = getOperationAST(document, operationName);
   if (!operation) throw malformed([new GraphQLError("The document does not tell which operation is to run.")]);
+  if (operation.operation === "subscription")
+    throw malformed([new GraphQLError("A subscription is sent over a WebSocket, or with Accept: text/event-stream.")]);
   if (isSafe && operation.operation !== "query") {
     throw new Failure("method-not-allowed", { detail: "A mutation is sent by POST." });
   }

@@ -20,6 +20,7 @@ import { mailboxMutations } from "./mailbox-mutations.ts";
 import { changeResolvers, jobById } from "./changes.ts";
 import { mutations } from "./mutations.ts";
 import { type ThreadSource, threadIdsOf, threadMessages, threadOf, threadOfMessage } from "./threads.ts";
+import { subscriptions } from "./subscriptions.ts";
 import { selectedAt } from "./selection.ts";
 
 interface MailboxSource extends Mailbox {
@@ -63,6 +64,7 @@ export const resolvers = {
   },
   Mutation: { ...mutations, ...mailboxMutations, ...appendMutations },
   ...changeResolvers,
+  Subscription: subscriptions,
   Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {
     mailboxes: ({ id }: Account, _: unknown, context: Context) => mailboxesOf(id, context),

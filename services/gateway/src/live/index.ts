@@ -1,3 +1,4 @@
+export { backgroundCall } from "./background-call.ts";
 export { wants } from "./filter.ts";
 export { createLive, type Live } from "./live.ts";
 export { merged } from "./merged.ts";
