@@ -22,6 +22,11 @@ const items = { uid: true, flags: true, envelope: true, bodyStructure: true, int
 /** The newest fifty, as JSON-ready objects. */
 export async function listFifty(client: ImapFlow): Promise<object[]> {
   await client.noop();
+  return newestFifty(client);
+}
+
+/** Of the mailbox as it was opened. */
+export async function newestFifty(client: ImapFlow): Promise<object[]> {
   const exists = client.mailbox ? client.mailbox.exists : 0;
   return rows(await client.fetchAll(`${Math.max(1, exists - 49)}:*`, items));
 }

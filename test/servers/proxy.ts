@@ -6,12 +6,15 @@ export interface RecordingProxy {
   port: number;
   /** Every command so far of those who came through it, without its tag; less what connections begin, stay and end with. */
   commands: string[];
+  /** Those too. */
+  all: string[];
   stop(): Promise<void>;
 }
 
 /** Stands between a client and an IMAP server in clear text, changes nothing, and writes down what the client asks for. */
 export async function startRecordingProxy(target: { host: string; port: number }): Promise<RecordingProxy> {
   const commands: string[] = [];
+  const all: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ ...target, noDelay: true });
@@ -24,7 +27,7 @@ export async function startRecordingProxy(target: { host: string; port: number }
         upstream.destroy();
       });
     }
-    client.on("data", recordInto(commands));
+    client.on("data", recordInto(all, commands));
     client.pipe(upstream).pipe(client);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -32,6 +35,7 @@ export async function startRecordingProxy(target: { host: string; port: number }
     host: "127.0.0.1",
     port: (server.address() as AddressInfo).port,
     commands,
+    all,
     stop: async () => {
       const closed = once(server, "close");
       server.close();
@@ -44,14 +48,16 @@ export async function startRecordingProxy(target: { host: string; port: number }
 const own = /^(CAPABILITY|STARTTLS|LOGIN|AUTHENTICATE|ID|ENABLE|NAMESPACE|NOOP|IDLE|LOGOUT)\b/;
 
 /** A literal's lines have no tag that is followed by a command's name, or are taken for one: good enough to count by. */
-function recordInto(commands: string[]): (chunk: Buffer) => void {
+function recordInto(all: string[], commands: string[]): (chunk: Buffer) => void {
   let rest = "";
   return (chunk) => {
     const lines = (rest + chunk.toString("latin1")).split("\r\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
       const command = /^\S+ ((?:UID )?[A-Z]+\b.*)$/.exec(line)?.[1];
-      if (command !== undefined && !own.test(command)) commands.push(command);
+      if (command === undefined) continue;
+      all.push(command);
+      if (!own.test(command)) commands.push(command);
     }
   };
 }

@@ -49,6 +49,8 @@ export async function bringUp(
       return fetched;
     }
   }
+  // Two connections count differently: only one may feed it.
+  held.feed?.lose();
   held.feed = null;
   held.mark = null;
   if (work.isTooFarBehind()) return null;
@@ -135,7 +137,8 @@ class BringUp {
       const rows =
         from > to ? [] : await session.fetch({ sequence: { from, to } }, { flags: true, ...wish.items(false) });
       const gathered = feed.takeGathered().filter(({ sequence }) => sequence >= from && sequence <= to);
-      if (feed.moves === moves && gathered.length === to - from + 1) {
+      const isWhole = feed.moves === moves && gathered.length === to - from + 1;
+      if (isWhole && feed.state !== "lost") {
         this.fetched.push(...rows);
         const floor = from <= 1 ? 1 : (gathered[0]?.uid ?? 1);
         mirror.extend(gathered, floor, Math.max(0, from - 1));

@@ -109,6 +109,7 @@ export class Mirrors {
         entry.mirror === mirror && mirror.floor === floor ? extendDown(entry, session, wish.rows, wish.items) : null,
       ),
     );
+    if (fetched) this.saveSoon(entry);
     return fetched && { mirror, fetched };
   }
 
@@ -176,7 +177,7 @@ export class Mirrors {
       feed: null,
       wish: noWish,
       usedAt: Date.now(),
-      savedAs: mirror.version,
+      savedAs: kept ? stampOf(mirror, mark) : "",
       saving: null,
     };
     this.entries.set(key, entry);
@@ -202,7 +203,7 @@ export class Mirrors {
   }
 
   private saveSoon(entry: Entry): void {
-    if (entry.saving || entry.savedAs === entry.mirror.version) return;
+    if (entry.saving || entry.savedAs === stampOf(entry.mirror, entry.mark)) return;
     entry.saving = setTimeout(() => void this.save(entry), SAVE_MS);
     entry.saving.unref();
   }
@@ -210,10 +211,11 @@ export class Mirrors {
   private async save(entry: Entry): Promise<void> {
     if (entry.saving) clearTimeout(entry.saving);
     entry.saving = null;
-    const { place, mirror, savedAs } = entry;
-    const octets = savedAs === mirror.version ? null : packMirror(entry);
+    const { place, mirror, mark } = entry;
+    const stamp = stampOf(mirror, mark);
+    const octets = entry.savedAs === stamp ? null : packMirror(entry);
     if (!octets) return;
-    entry.savedAs = mirror.version;
+    entry.savedAs = stamp;
     await this.cache.setMany(place.account.id, [[keyOf(place, mirror.uidValidity), octets]], TTL_SECONDS);
   }
 }
@@ -257,6 +259,11 @@ const noWish: MirrorWish = { rows: 0, items: () => ({}) };
 
 function both(one: MirrorWish["items"], other: MirrorWish["items"]): MirrorWish["items"] {
   return (isNew) => ({ ...one(isNew), ...other(isNew) });
+}
+
+/** Another one whenever there is something else to be kept. */
+function stampOf(mirror: Mirror, mark: string | null): string {
+  return `${mirror.version} ${mirror.floor} ${mark}`;
 }
 
 /** `1`: the version of what is kept. */
