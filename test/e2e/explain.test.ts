@@ -46,7 +46,8 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
 
     test("a list that has to be read tells its commands, and one that is at hand that a single STATUS proved it", async () => {
       const read = await explained(`${LIST}&explain=true`);
-      for (const command of ["STATUS", "EXAMINE", "FETCH"]) assert.ok(namesOf(read).includes(command), command);
+      // Of a mailbox that nothing is known of, opening it tells as much as a STATUS before it would.
+      for (const command of ["EXAMINE", "FETCH"]) assert.ok(namesOf(read).includes(command), command);
       assert.match(read.remarks.join(" "), /put together anew/);
       assert.equal(read.roundTrips, read.commands.length);
       assert.equal(

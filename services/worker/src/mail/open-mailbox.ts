@@ -81,7 +81,7 @@ async function hold(session: ImapSession, { record, proof }: Proved): Promise<Se
   return { record, state: { ...view, highestModseq, uidNext, asOf } };
 }
 
-async function liveRecord(core: Core, account: AccountRef, key: number): Promise<MailboxRecord> {
+export async function liveRecord(core: Core, account: AccountRef, key: number): Promise<MailboxRecord> {
   const record = await core.registry.find(account, key);
   if (!record || record.goneAt !== null) throw noSuchMailbox();
   return record;
@@ -119,7 +119,7 @@ function nullWhereRefused(error: unknown): null {
   throw error;
 }
 
-function isKnown(record: MailboxRecord, state: Pick<MailboxStatus, "uidValidity" | "mailboxId">): boolean {
+export function isKnown(record: MailboxRecord, state: Pick<MailboxStatus, "uidValidity" | "mailboxId">): boolean {
   const sameObject = state.mailboxId === null || record.mailboxId === state.mailboxId;
   return record.uidValidity === state.uidValidity && sameObject;
 }

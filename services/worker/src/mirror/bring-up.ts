@@ -1,8 +1,15 @@
+import { isFailure } from "@postern/protocol";
 import type { FetchedMessage, FetchItems, ImapSession, SelectedMailbox } from "../imap/session.ts";
 import { Feed } from "./feed.ts";
 import type { Mirror } from "./mirror.ts";
 
 /** A mirror and what feeds it. */
+export interface BroughtUp {
+  fetched: FetchedMessage[];
+  /** The mailbox as it was opened for this; null: it was open already, which proves nothing of what is at its path. */
+  opened: SelectedMailbox | null;
+}
+
 export interface Held {
   mirror: Mirror;
   feed: Feed | null;
@@ -34,19 +41,14 @@ const ATTEMPTS = 5;
  * the checkpoint (CONDSTORE); else UIDs and flags again. What was fetched of messages beside; null: it could not be done,
  * and nothing is to be read from the mirror.
  */
-export async function bringUp(
-  held: Held,
-  session: ImapSession,
-  path: string,
-  wish: Wish,
-): Promise<FetchedMessage[] | null> {
+export async function bringUp(held: Held, session: ImapSession, path: string, wish: Wish): Promise<BroughtUp | null> {
   const fetched: FetchedMessage[] = [];
   const work = new BringUp(held.mirror, session, wish, fetched);
   if (held.feed && session.news === held.feed && held.feed.state === "following") {
     await session.noop();
     if (await work.settle(held.feed)) {
       raise(held.mirror, wish.proof?.highestModseq ?? null);
-      return fetched;
+      return { fetched, opened: null };
     }
   }
   // Two connections count differently: only one may feed it.
@@ -59,14 +61,20 @@ export async function bringUp(
   const canResync = mirror.isBuilt && checkpoint !== null && checkpoint > 0n;
   const since = canResync ? { uidValidity: mirror.uidValidity, modseq: checkpoint, from: mirror.floor } : null;
   const feed = new Feed(mirror, since);
-  const state = await session.examine(path, feed);
+  const state = await session.examine(path, feed).catch(nullWhereRefused);
   if (!state || state.uidValidity !== mirror.uidValidity || session.news !== feed) return null;
   // A server that has lost its count of changes, or starts it anew, cannot say what has changed.
   if (mirror.isBuilt && (state.highestModseq ?? 0n) < (checkpoint ?? 0n)) return null;
   if (!(await work.open(feed, state)) || !(await work.settle(feed))) return null;
   raise(mirror, state.highestModseq);
   held.feed = feed;
-  return fetched;
+  return { fetched, opened: state };
+}
+
+/** A server may refuse to open what was deleted and made anew: the way past the mirror finds out what it is. */
+function nullWhereRefused(error: unknown): null {
+  if (isFailure(error, "upstream-refused") && error.upstream?.code === null) return null;
+  throw error;
 }
 
 /** The page below the floor, where the mirror is up to date and this connection follows it. */
@@ -130,7 +138,7 @@ class BringUp {
   async gatherDown(feed: Feed, newest: number): Promise<boolean> {
     const { mirror, session, wish } = this;
     let to = newest;
-    for (let attempt = 0; attempt < ATTEMPTS && feed.state !== "lost"; attempt += 1) {
+    for (let attempt = 0; attempt < ATTEMPTS && !feed.isLost; attempt += 1) {
       const from = Math.max(1, to - Math.max(1, wish.rows) + 1);
       const { moves } = feed;
       feed.gather("below");
@@ -138,7 +146,7 @@ class BringUp {
         from > to ? [] : await session.fetch({ sequence: { from, to } }, { flags: true, ...wish.items(false) });
       const gathered = feed.takeGathered().filter(({ sequence }) => sequence >= from && sequence <= to);
       const isWhole = feed.moves === moves && gathered.length === to - from + 1;
-      if (isWhole && feed.state !== "lost") {
+      if (isWhole && !feed.isLost) {
         this.fetched.push(...rows);
         const floor = from <= 1 ? 1 : (gathered[0]?.uid ?? 1);
         mirror.extend(gathered, floor, Math.max(0, from - 1));

@@ -38,6 +38,10 @@ export class Feed implements MailboxNews {
     if (resyncs) this.gather("new");
   }
 
+  get isLost(): boolean {
+    return this.state === "lost";
+  }
+
   /** Mirror and connection count alike from here on. */
   follow(): void {
     if (this.state === "opening") this.state = "following";

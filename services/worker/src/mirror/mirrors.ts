@@ -1,8 +1,8 @@
-import type { Call } from "@postern/protocol";
+import { type Call, noteProof } from "@postern/protocol";
 import type { Cache } from "@postern/store";
 import type { FetchedMessage, FetchItems, ImapSession, MailboxStatus } from "../imap/session.ts";
 import type { Sessions } from "../mail/ports.ts";
-import { bringUp, extendDown, type Held } from "./bring-up.ts";
+import { type BroughtUp, bringUp, extendDown, type Held } from "./bring-up.ts";
 import { type Changes, type Follower, noChanges } from "./changes.ts";
 import { Mirror } from "./mirror.ts";
 import { packMirror, unpackMirror } from "./packing.ts";
@@ -37,8 +37,8 @@ export interface Current {
 
 interface Entry extends Held {
   place: MirrorPlace;
-  /** The latest, taken before whatever is begun next. */
-  proof: MailboxStatus;
+  /** The latest, taken before whatever is begun next; null: none was needed yet. */
+  proof: MailboxStatus | null;
   wish: MirrorWish;
   usedAt: number;
   savedAs: string;
@@ -84,18 +84,47 @@ export class Mirrors {
     call: Call,
     alongside?: Alongside,
   ): Promise<Current | null> {
-    const entry = await this.entryOf(place, proof, alongside);
-    entry.usedAt = Date.now();
-    if (entry.proof.asOf <= proof.asOf) Object.assign(entry, { proof, place });
+    const entry = await this.entryOf(place, proof.uidValidity, alongside);
+    if ((entry.proof?.asOf ?? 0) <= proof.asOf) Object.assign(entry, { proof, place });
     const mark = this.markOf(place.mailbox, proof);
     if (mark !== null && entry.mark === mark) return { mirror: entry.mirror, fetched: [] };
+    const brought = await this.ask(entry, wish, call);
+    return brought && { mirror: entry.mirror, fetched: brought.fetched };
+  }
+
+  /** Whether anything is known of the mailbox, as far as is at hand. */
+  knows(account: number, mailbox: number, uidValidity: number): boolean {
+    return this.entries.get(nameOf(account, mailbox, uidValidity))?.mirror.isBuilt === true;
+  }
+
+  /**
+   * The same of a mailbox of which nothing is known yet: to open it is proof enough. Null: something is known, which a proof
+   * may tell to be true still, or it is not the mailbox that it was.
+   */
+  async first(
+    place: MirrorPlace,
+    uidValidity: number,
+    wish: MirrorWish,
+    call: Call,
+    alongside?: Alongside,
+  ): Promise<(Current & { proof: MailboxStatus }) | null> {
+    const entry = await this.entryOf(place, uidValidity, alongside);
+    if (entry.mirror.isBuilt) return null;
+    entry.place = place;
+    const brought = await this.ask(entry, wish, call);
+    if (!brought?.opened) return null;
+    return { mirror: entry.mirror, fetched: brought.fetched, proof: { ...brought.opened, unseen: null } };
+  }
+
+  /** Brought up to date by something that begins after this; shared by all who ask before it does. */
+  private ask(entry: Entry, wish: MirrorWish, call: Call): Promise<BroughtUp | null> {
+    const { place, mirror } = entry;
     entry.wish = {
       rows: Math.max(entry.wish.rows, wish.rows),
       items: both(entry.wish.items, wish.items),
     };
-    const key = `noop ${place.account.key} ${place.mailbox} ${proof.uidValidity}`;
-    const fetched = await this.shared.ask(key, call, (own) => this.visit(entry, own));
-    return fetched && { mirror: entry.mirror, fetched };
+    const key = `noop ${place.account.key} ${place.mailbox} ${mirror.uidValidity}`;
+    return this.shared.ask(key, call, (own) => this.visit(entry, own));
   }
 
   /** Makes the mirror reach further down. Only right after `current`; null: it could not be done. */
@@ -128,34 +157,37 @@ export class Mirrors {
     return this.sessions.use({ account: account.id, mailbox: path, lane: "interactive", call }, work);
   }
 
-  private visit(entry: Entry, call: Call): Promise<FetchedMessage[] | null> {
+  private visit(entry: Entry, call: Call): Promise<BroughtUp | null> {
     return this.lend(entry, call, async (session) => {
       // What came in since is for the next visit; everybody who shares this one has asked before.
       const { proof, wish } = entry;
       entry.wish = noWish;
-      const { highestModseq, uidNext } = proof;
-      const wanted = { rows: wish.rows, items: wish.items, proof: { highestModseq, uidNext } };
-      let fetched = await bringUp(entry, session, entry.place.path, wanted);
-      if (fetched === null) {
-        entry.mirror = new Mirror(proof.uidValidity);
-        fetched = await bringUp(entry, session, entry.place.path, wanted);
+      const { place, mirror } = entry;
+      const wanted = { ...wish, proof };
+      let brought = await bringUp(entry, session, place.path, wanted);
+      if (brought === null && mirror.isBuilt) {
+        entry.mirror = new Mirror(mirror.uidValidity);
+        brought = await bringUp(entry, session, place.path, wanted);
       }
-      if (fetched === null) return null;
-      entry.mark = this.markOf(entry.place.mailbox, proof);
+      if (brought === null) return null;
+      if (brought.opened) noteProof(call.report, brought.opened.asOf);
+      const known = proof ?? (brought.opened && { ...brought.opened, unseen: null });
+      entry.mark = known && this.markOf(place.mailbox, known);
       this.saveSoon(entry);
-      return fetched;
+      return brought;
     });
   }
 
-  private async entryOf(place: MirrorPlace, proof: MailboxStatus, alongside?: Alongside): Promise<Entry> {
-    const key = keyOf(place, proof.uidValidity);
+  private async entryOf(place: MirrorPlace, uidValidity: number, alongside?: Alongside): Promise<Entry> {
+    const key = keyOf(place, uidValidity);
     const known = this.entries.get(key);
     if (known) {
+      known.usedAt = Date.now();
       this.entries.delete(key);
       this.entries.set(key, known);
       return known;
     }
-    const loading = this.loading.get(key) ?? this.load(key, place, proof, alongside);
+    const loading = this.loading.get(key) ?? this.load(key, place, uidValidity, alongside);
     this.loading.set(key, loading);
     try {
       return await loading;
@@ -164,14 +196,15 @@ export class Mirrors {
     }
   }
 
-  private async load(key: string, place: MirrorPlace, proof: MailboxStatus, alongside?: Alongside): Promise<Entry> {
+  private async load(key: string, place: MirrorPlace, uidValidity: number, alongside?: Alongside): Promise<Entry> {
     const [value, ...others] = await this.cache.getMany(place.account.id, [key, ...(alongside?.keys ?? [])]);
     alongside?.take(others);
-    const kept = value ? unpackMirror(value) : null;
-    const { mirror, mark } = kept?.mirror.uidValidity === proof.uidValidity ? kept : this.nothing(proof);
+    const unpacked = value ? unpackMirror(value) : null;
+    const kept = unpacked?.mirror.uidValidity === uidValidity ? unpacked : null;
+    const { mirror, mark } = kept ?? { mirror: new Mirror(uidValidity), mark: null };
     const entry: Entry = {
       place,
-      proof,
+      proof: null,
       mirror,
       mark,
       feed: null,
@@ -183,10 +216,6 @@ export class Mirrors {
     this.entries.set(key, entry);
     this.makeRoom();
     return entry;
-  }
-
-  private nothing({ uidValidity }: MailboxStatus): { mirror: Mirror; mark: null } {
-    return { mirror: new Mirror(uidValidity), mark: null };
   }
 
   /** Those that nobody has used for long go, and those that were not used for longest where all take too much. */
@@ -266,7 +295,11 @@ function stampOf(mirror: Mirror, mark: string | null): string {
   return `${mirror.version} ${mirror.floor} ${mark}`;
 }
 
-/** `1`: the version of what is kept. */
 function keyOf({ account, mailbox }: MirrorPlace, uidValidity: number): string {
-  return `mirror1.${account.key}.${mailbox}.${uidValidity}`;
+  return nameOf(account.key, mailbox, uidValidity);
+}
+
+/** `1`: the version of what is kept. */
+function nameOf(account: number, mailbox: number, uidValidity: number): string {
+  return `mirror1.${account}.${mailbox}.${uidValidity}`;
 }

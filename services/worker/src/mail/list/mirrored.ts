@@ -1,10 +1,11 @@
 import type { Call } from "@postern/protocol";
+import type { MailboxRecord } from "@postern/store";
 import type { FetchItems } from "../../imap/session.ts";
-import type { Current, MirrorPlace } from "../../mirror/mirrors.ts";
+import type { Alongside, Current, MirrorPlace, MirrorWish } from "../../mirror/mirrors.ts";
 import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import type { Proved } from "../open-mailbox.ts";
+import { isKnown, type Proved } from "../open-mailbox.ts";
 import { knownIds } from "../places/identify.ts";
 import { keysOf } from "../rows/fact-store.ts";
 import { placeOf } from "../rows/fact-reader.ts";
@@ -16,22 +17,56 @@ import type { Needs } from "../rows/needs.ts";
 import type { ListRequest, PageParts } from "./request.ts";
 import { uidCursor } from "./uid-cursor.ts";
 
+/** What is to be had with a mirror. */
+export interface MirrorAsk {
+  needs: Needs;
+  limit: number;
+  call: Call;
+}
+
 /** The mailbox's mirror as it is now; null: it is to be read past it. */
 export function currentMirror(
   core: Core,
   account: AccountRef,
-  { record, proof }: Proved,
-  { needs, limit, call }: { needs: Needs; limit: number; call: Call },
+  proved: Proved,
+  ask: MirrorAsk,
 ): Promise<Current | null> {
-  const place = mirrorPlace(account, { record, proof });
-  const facts = placeOf(place, proof.uidValidity);
+  const place = mirrorPlace(account, proved.record);
+  const { proof } = proved;
+  const { wish, alongside } = wishes(core, place, proof.uidValidity, proof.uidNext, ask);
+  return core.mirrors.current(place, proof, wish, ask.call, alongside);
+}
+
+/** The same of a mailbox of which nothing is known yet, with what opening it proves; null: it has to be proved first. */
+export async function firstMirror(
+  core: Core,
+  account: AccountRef,
+  record: MailboxRecord,
+  ask: MirrorAsk,
+): Promise<{ current: Current; proved: Proved } | null> {
+  if (record.uidValidity === null || core.mirrors.knows(account.key, record.key, record.uidValidity)) return null;
+  const place = mirrorPlace(account, record);
+  const { wish, alongside } = wishes(core, place, record.uidValidity, record.uidNext, ask);
+  const current = await core.mirrors.first(place, record.uidValidity, wish, ask.call, alongside);
+  if (!current || !isKnown(record, current.proof)) return null;
+  return { current, proved: { record, proof: current.proof } };
+}
+
+function wishes(
+  core: Core,
+  place: MirrorPlace,
+  uidValidity: number,
+  uidNext: number | null,
+  { needs, limit }: MirrorAsk,
+): { wish: MirrorWish; alongside: Alongside } {
+  const facts = placeOf(place, uidValidity);
   // Most mailboxes have few gaps at their end: what is likely to be on the first page comes with the mirror.
-  const likely = Array.from({ length: limit }, (_, at) => (proof.uidNext ?? 0) - 1 - at).filter((uid) => uid > 0);
+  const likely = Array.from({ length: limit }, (_, at) => (uidNext ?? 0) - 1 - at).filter((uid) => uid > 0);
   const take = (values: readonly (Uint8Array | null)[]): void => void core.facts.take(facts, likely, values);
   const alongside = { keys: keysOf(facts, likely), take };
   const items = (isNew: boolean): FetchItems =>
     isNew ? itemsOf(needs.facts) : unlessKnown(core, facts, likely, needs);
-  return core.mirrors.current(place, proof, { rows: limit, items }, call, alongside);
+  return { wish: { rows: limit, items }, alongside };
 }
 
 /** What is to be fetched of messages that probably have these UIDs: nothing where most of them are known. */
@@ -40,7 +75,7 @@ function unlessKnown(core: Core, place: FactsPlace, likely: readonly number[], n
   return lacking.length === 0 || lacking.length < likely.length / 2 ? {} : itemsOf(needs.facts);
 }
 
-function mirrorPlace(account: AccountRef, { record }: Proved): MirrorPlace {
+function mirrorPlace(account: AccountRef, record: MailboxRecord): MirrorPlace {
   return { account, mailbox: record.key, path: record.path };
 }
 
@@ -57,7 +92,7 @@ export async function mirroredParts(
   if (!page) return null;
   const { uidValidity } = proved.proof;
   const uids = page.messages.map(({ uid }) => uid);
-  const place = mirrorPlace(account, proved);
+  const place = mirrorPlace(account, proved.record);
   const known = await knownOf(core, place, uidValidity, uids, needs, call);
   if (!known) return null;
   const threads = needs.thread ? await core.threadIds.known(placeOf(place, uidValidity), uids) : null;
@@ -101,7 +136,7 @@ async function pageOf(
   const { account, needs, call, span } = request;
   const { mirror } = current;
   const { uidValidity } = proved.proof;
-  const place = mirrorPlace(account, proved);
+  const place = mirrorPlace(account, proved.record);
   learn(core, place, uidValidity, current, needs);
   const cursor = uidCursor(request, uidValidity);
   const page = mirror.page({ ...span, cursor });

@@ -48,6 +48,8 @@ async function bySequence({ session, state }: OpenMailbox, cursor: number | null
   const { limit, direction } = span;
   const total = state.messages;
   const forward = direction === "forward";
+  const near = forward && cursor !== null ? await justBelow(session, cursor, limit, total) : null;
+  if (near) return near;
   // How many messages are older than the page's newer end (forward), or not newer than its older end (backward).
   const older = await countOlder(forward, cursor, total, (uid) => session.countUpTo(uid));
   const from = forward ? Math.max(1, older - limit + 1) : older + 1;
@@ -68,6 +70,38 @@ async function bySequence({ session, state }: OpenMailbox, cursor: number | null
     const inRange = rows.filter(({ sequence }) => sequence >= first && sequence <= last);
     return inRange.map(({ uid }) => uid).sort((a, b) => b - a);
   }
+}
+
+/** So many UIDs below a cursor are looked at, and this many times more where they have gaps. */
+const REACH = 64;
+const FURTHER = 16;
+
+/**
+ * A page by UID: the numbers that come with it tell how many are older, without a search, which would have to look at half
+ * a mailbox. Null: there are gaps so wide that counting is cheaper.
+ */
+async function justBelow(
+  session: OpenMailbox["session"],
+  cursor: number,
+  limit: number,
+  total: number,
+): Promise<UidPage | null> {
+  for (const reach of [limit + REACH, (limit + REACH) * FURTHER]) {
+    const from = Math.max(1, cursor - reach);
+    const rows = from < cursor ? await session.fetch({ uidRange: { from, to: cursor - 1 } }, {}) : [];
+    if (rows.length < limit && from > 1) continue;
+    rows.sort((a, b) => b.uid - a.uid);
+    const page = rows.slice(0, limit);
+    const [newest, oldest] = [page[0], page.at(-1)];
+    return {
+      uids: page.map(({ uid }) => uid),
+      hasNext: oldest !== undefined && oldest.sequence > 1,
+      hasPrevious: newest ? newest.sequence < total : total > 0,
+      total,
+      end: oldest?.uid ?? null,
+    };
+  }
+  return null;
 }
 
 async function countOlder(

@@ -1,11 +1,11 @@
 import { Failure, type ListMessagesOutput, remark } from "@postern/protocol";
 import type { Current } from "../../mirror/mirrors.ts";
 import type { Core } from "../core.ts";
-import { type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
+import { liveRecord, type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import { readMessagesJson } from "../rows/read-messages.ts";
 import type { SortedCursor } from "./cursor.ts";
 import { merge } from "./merge.ts";
-import { currentMirror, isMirrored, mirroredParts } from "./mirrored.ts";
+import { currentMirror, firstMirror, isMirrored, mirroredParts } from "./mirrored.ts";
 import { newestFirst } from "./newest-first.ts";
 import { type Order, orderOf } from "./order.ts";
 import { ordered } from "./ordered.ts";
@@ -18,7 +18,12 @@ import { uidCursor } from "./uid-cursor.ts";
 /** A page of one mailbox: out of its mirror, or in one visit to it. */
 export async function listOne(core: Core, request: ListRequest, mailbox: number): Promise<ListMessagesOutput> {
   const { account, call, pageQuestion: question, ifNoneMatch } = request;
-  const proved = await prove(core, account, mailbox, call);
+  const wish = { needs: request.needs, limit: request.span.limit, call };
+  // Of a mailbox that nothing is known of yet, opening it tells as much as a proof before it would.
+  const first = isMirrored(request)
+    ? await firstMirror(core, account, await liveRecord(core, account, mailbox), wish)
+    : null;
+  const proved = first?.proved ?? (await prove(core, account, mailbox, call));
   const visit = (): Promise<Page> =>
     openMailbox(core, { account, mailbox, lane: "interactive", call, proved }, async (open) =>
       packPage(
@@ -34,8 +39,7 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
     return pageAsRead(request, await visit());
   }
   const { asOf } = proved.proof;
-  const wish = { needs: request.needs, limit: request.span.limit, call };
-  const mirror = (): Promise<Current | null> => currentMirror(core, account, proved, wish);
+  const mirror = async (): Promise<Current | null> => first?.current ?? currentMirror(core, account, proved, wish);
   let isRead = false;
   const read = async (current: Current | null): Promise<Page> => {
     isRead = true;
