@@ -1,16 +1,16 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
-import { listFields, type MessagePage, type Report } from "@postern/protocol";
-import fastify from "fastify";
-import type { ImapFlow } from "imapflow";
+import { listFields, type MessagePage, newReport, type Report } from "@postern/protocol";
+import { fileURLToPath } from "node:url";
+import type { ImapSession } from "../../services/worker/src/imap/index.ts";
 import { packCursor } from "../../services/worker/src/mail/list/cursor.ts";
 import { listQuestion } from "../../services/worker/src/mail/list/question.ts";
 import { type CoreOver, newCall, startCore } from "../../services/worker/src/testing/core-house.ts";
 import { letter, RawClient, withAttachment } from "../../services/worker/src/testing/raw-client.ts";
 import { askWith } from "../e2e/client.ts";
 import { startHouse } from "../e2e/house.ts";
+import { type Service, startService } from "../e2e/service.ts";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
-import { connect, newestFifty } from "./imap.ts";
 
 /**
  * What lists cost where they cannot come from memory: at first sight, deep in a list, after changes, in mailboxes of 1,000
@@ -34,8 +34,10 @@ console.log(
   "| what | 1,000 ms | " + sizes.large.toLocaleString("en") + " ms | ratio | commands |\n|---|---|---|---|---|",
 );
 await compare("first page, nothing known", first);
+await compare("(the server alone: the first EXAMINE of a connection)", serverOpens);
 await compare("deep page, nothing known of it", deep);
 await compare("list after 10 flags were changed", changed);
+await compare("(the server alone: STATUS, and NOOP on another connection, after 10 flags)", serverTells);
 await compare("list after 10 messages came", appended);
 await flood();
 await coldLists();
@@ -83,6 +85,11 @@ async function open(size: Size): Promise<CoreOver> {
   const wish = { account: size, lane: "interactive", call: newCall() } as const;
   await core.sessions.use(wish, () => core.sessions.use(wish, (session) => session.noop()));
   await core.core.listMailboxes({ account: size }, newCall());
+  // What a process of the server needs to open a large mailbox for the first time is its own affair, and is shown by itself.
+  const examine = (session: ImapSession): Promise<unknown> => session.examine("INBOX");
+  await core.sessions.use(wish, (one) =>
+    core.sessions.use(wish, (other) => Promise.all([examine(one), examine(other)])),
+  );
   return core;
 }
 
@@ -106,6 +113,47 @@ async function first(size: Size): Promise<Sample[]> {
   return samples;
 }
 
+async function serverOpens(size: Size): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const client = await RawClient.login(dovecot, dovecot.user(size));
+    samples.push(await bare(() => client.command("EXAMINE INBOX")));
+    client.close();
+  }
+  return samples;
+}
+
+async function serverTells(size: Size): Promise<Sample[]> {
+  const [prover, holder] = [
+    await RawClient.login(dovecot, dovecot.user(size)),
+    await RawClient.login(dovecot, dovecot.user(size)),
+  ];
+  await holder.command("ENABLE QRESYNC");
+  const opened = await holder.command("EXAMINE INBOX");
+  const count = Number(/(\d+) EXISTS/.exec(opened)?.[1]);
+  const status = (): Promise<string> => prover.command("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)");
+  await status();
+  const samples: Sample[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    await flag(size, round, count);
+    samples.push(await bare(async () => [await status(), await holder.command("NOOP")]));
+  }
+  prover.close();
+  holder.close();
+  return samples;
+}
+
+async function bare(work: () => Promise<unknown>): Promise<Sample> {
+  const started = performance.now();
+  await work();
+  return { ms: performance.now() - started, report: newReport() };
+}
+
+async function flag(size: Size, round: number, count: number): Promise<void> {
+  const sign = round % 2 === 0 ? "+" : "-";
+  await clients.get(size)?.command(`STORE ${count - 9}:${count} ${sign}FLAGS.SILENT (\\Flagged)`);
+}
+
 async function deep(size: Size): Promise<Sample[]> {
   const core = await open(size);
   await list(core, size);
@@ -127,9 +175,7 @@ async function deep(size: Size): Promise<Sample[]> {
 }
 
 async function changed(size: Size): Promise<Sample[]> {
-  return afterEach(size, async (client, round, count) => {
-    await client.command(`STORE ${count - 9}:${count} ${round % 2 === 0 ? "+" : "-"}FLAGS.SILENT (\\Flagged)`);
-  });
+  return afterEach(size, (_, round, count) => flag(size, round, count));
 }
 
 async function appended(size: Size): Promise<Sample[]> {
@@ -238,22 +284,10 @@ async function fetchAll(url: string): Promise<Response> {
   return response;
 }
 
-async function ownHandler(
+function ownHandler(
   { host, port }: DovecotServer,
-  user: { user: string; password: string },
-): Promise<{ url: string; stop: () => Promise<void> }> {
-  const imap: ImapFlow = await connect({ host, port, ...user });
-  const app = fastify();
-  app.get<{ Params: { path: string } }>("/list/:path", async ({ params }) => {
-    await imap.mailboxOpen(params.path, { readOnly: true });
-    return newestFifty(imap);
-  });
-  const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  return {
-    url,
-    stop: async () => {
-      await app.close();
-      await imap.logout();
-    },
-  };
+  { user, password }: { user: string; password: string },
+): Promise<Service> {
+  const args = ["--host", host, "--port", String(port), "--user", user, "--password", password];
+  return startService(fileURLToPath(new URL("plain.main.ts", import.meta.url)), {}, args);
 }

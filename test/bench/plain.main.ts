@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import fastify, { type FastifyInstance } from "fastify";
 import type { ImapFlow } from "imapflow";
-import { connect, listFifty, readText, searchFifty } from "./imap.ts";
+import { connect, listFifty, newestFifty, readText, searchFifty } from "./imap.ts";
 
 /**
  * What one would write in an afternoon: fastify and ImapFlow with one warm connection for the account; and the ceiling:
@@ -32,6 +32,10 @@ function addRoutes(on: FastifyInstance, imap: ImapFlow): void {
   });
   on.get("/memory", async (_, reply) => reply.type("application/json").send(memory));
   on.get("/list", () => listFifty(imap));
+  on.get<{ Params: { path: string } }>("/list/:path", async ({ params }) => {
+    await imap.mailboxOpen(params.path, { readOnly: true });
+    return newestFifty(imap);
+  });
   on.get("/search", () => searchFifty(imap));
   on.get<{ Params: { uid: string } }>("/message/:uid", ({ params }) => readText(imap, params.uid));
   on.get<{ Params: { uid: string } }>("/raw/:uid", async ({ params }, reply) => {
