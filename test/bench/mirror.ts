@@ -86,10 +86,11 @@ async function open(size: Size): Promise<CoreOver> {
   await core.sessions.use(wish, () => core.sessions.use(wish, (session) => session.noop()));
   await core.core.listMailboxes({ account: size }, newCall());
   // What a process of the server needs to open a large mailbox for the first time is its own affair, and is shown by itself.
-  const examine = (session: ImapSession): Promise<unknown> => session.examine("INBOX");
-  await core.sessions.use(wish, (one) =>
-    core.sessions.use(wish, (other) => Promise.all([examine(one), examine(other)])),
-  );
+  const warm = (session: ImapSession): Promise<unknown> => session.status("INBOX");
+  await core.sessions.use(wish, async (one) => {
+    await core.sessions.use(wish, warm);
+    await one.examine("INBOX");
+  });
   return core;
 }
 
