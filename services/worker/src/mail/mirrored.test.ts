@@ -103,7 +103,7 @@ describe("what a list of a changed mailbox costs", () => {
     assert.equal(changed.total, 80);
     // Where a new message was before is asked once, which is a visit of its own.
     assert.ok(more <= 6, String(more));
-    assert.deepEqual(fetched[0], { flags: true, envelope: true });
+    assert.ok(fetched[0] && "flags" in fetched[0] && "envelope" in fetched[0]);
   });
 });
 
