@@ -4,6 +4,7 @@ import { inParallel } from "./list/in-parallel.ts";
 import { openForMessages } from "./locate-message.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { accountRef } from "./open-mailbox.ts";
+import { steadily } from "./places/steadily.ts";
 import { needsOf } from "./rows/needs.ts";
 import { readMessages, type Wanted } from "./rows/read-messages.ts";
 import type { Members } from "./threads/threads.ts";
@@ -18,6 +19,15 @@ interface Place {
 /** A conversation over all mailboxes, oldest arrival first. */
 export async function getThread(core: Core, input: Input<"getThread">, call: Call): Promise<Output<"getThread">> {
   const account = await accountRef(core, input.account);
+  return steadily(core, account, null, call, () => readThread(core, account, input, call));
+}
+
+async function readThread(
+  core: Core,
+  account: AccountRef,
+  input: Input<"getThread">,
+  call: Call,
+): Promise<Output<"getThread">> {
   const { thread: id, limit, fields } = input;
   const after = input.cursor === undefined ? null : readCursor(input.cursor);
   if (limit === 0) {

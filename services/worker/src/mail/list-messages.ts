@@ -10,6 +10,7 @@ import { tooCostly } from "./list/query.ts";
 import { resolveMailbox } from "./mailboxes/resolve.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { accountRef } from "./open-mailbox.ts";
+import { steadily } from "./places/steadily.ts";
 import { needsOf } from "./rows/needs.ts";
 
 const MOST_THREADS = 20;
@@ -28,7 +29,9 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
   const request: ListRequest = { ...asked, account, threads: core.threadIds, accounts: core.accounts, call };
   const stale = staleAnswer(core, request, input.maxStaleMs);
   if (stale) return stale;
-  return mailbox === null ? listAll(core, request) : listOne(core, request, mailbox);
+  return steadily(core, account, mailbox, call, () =>
+    mailbox === null ? listAll(core, request) : listOne(core, request, mailbox),
+  );
 }
 
 /** What was asked before: whoever follows a mailbox asks the same again and again. */

@@ -47,7 +47,7 @@ export async function knownIds(
   return core.places.undecided(account, here, uids).length > 0 ? null : idsAt(core, account, here, uids, call);
 }
 
-/** What was read just before it left, and is there under another UID now, is shown there alone. */
+/** What was read both where it was and where it went, in one mailbox, is shown there alone. */
 async function idsAt(
   core: Core,
   account: AccountRef,
@@ -56,15 +56,29 @@ async function idsAt(
   call: Call,
 ): Promise<Map<number, string>> {
   const births = await core.places.birthsOf(account, here, uids, call);
-  const left = new Set([...births.values()].map(textOf.place));
-  const ids = new Map<number, string>();
-  for (const uid of uids) {
-    const birth = births.get(uid);
-    const born = birth ?? { ...here, uid };
-    if (!birth && left.has(textOf.place(born))) continue;
-    ids.set(uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox }));
-  }
-  return ids;
+  const bornAs = (uid: number): MessagePlace => births.get(uid) ?? { ...here, uid };
+  const idOf = (uid: number): [number, string] => {
+    const born = bornAs(uid);
+    return [uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox })];
+  };
+  if (births.size === 0) return new Map(uids.map(idOf));
+  const groups = Map.groupBy(uids, (uid) => textOf.place(bornAs(uid)));
+  const shown: number[] = [];
+  for (const group of groups.values())
+    shown.push(...(group.length === 1 ? group : await whereNow(core, account, here, group, bornAs(group[0] ?? 0))));
+  return new Map(shown.map(idOf));
+}
+
+/** The one of these UIDs, which one message had one after the other, that it has now. */
+async function whereNow(
+  core: Core,
+  account: AccountRef,
+  here: MailboxEpoch,
+  uids: readonly number[],
+  birth: MessagePlace,
+): Promise<number[]> {
+  const [now = birth] = await core.places.whereAre(account, [birth]);
+  return uids.filter((uid) => textOf.place(now) === textOf.place({ ...here, uid }));
 }
 
 /** Finds out which of these messages, shown for the first time, were shown at another place that is empty now. */

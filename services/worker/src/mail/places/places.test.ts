@@ -100,6 +100,18 @@ describe("places", () => {
     await later;
   });
 
+  it("tell those who read meanwhile that a message came from another place, and nobody else", async () => {
+    const turnsOf = (mailbox: number) => [places.turn(ada, null), places.turn(ada, mailbox)];
+    const [seven, eight] = [turnsOf(7), turnsOf(8)];
+    await places.settling(ada, 7, () => places.noteMoved(ada, [at(8, 1)], { ...inMailbox(7), uids: [1] }));
+    const later = turnsOf(7);
+    assert.ok(later[0] !== seven[0] && later[1] !== seven[1]);
+    assert.equal(turnsOf(8)[1], eight[1]);
+    await places.noteMoved(ada, [at(7, 1)], { ...inMailbox(7), uids: [2] });
+    assert.notEqual(turnsOf(7)[1], later[1]);
+    assert.deepEqual(turnsOf(7), turnsOf(7));
+  });
+
   it("do not wait for ever for a move that fails", async () => {
     const failing = places.settling(ada, 6, async () => {
       throw new Error("refused");

@@ -33,8 +33,13 @@ export interface Places {
    * meanwhile waits, so that nobody ever sees one under another id. `work` must not read ids of that mailbox itself.
    */
   settling<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
-  /** Waits for the moves of an account that are under way. True: there were some. */
-  settled(account: AccountRef, call: Call): Promise<boolean>;
+  /** Waits for the moves of an account, or into one of its mailboxes, that are under way. */
+  settled(account: AccountRef, call: Call, mailbox?: number | null): Promise<void>;
+  /**
+   * Changes whenever messages have come into a mailbox, or null: an account, under ids that they had before. What was read
+   * under two different turns may show a message where it was and where it is: see `steadily`.
+   */
+  turn(account: AccountRef, mailbox: number | null): number;
   /** What messages can be known again by when others have moved them. */
   readonly evidence: Pick<PlaceStore, "show" | "note" | "handlesOf">;
   /** Those of which it has not been looked yet whether they were known before, at another place. */
@@ -59,12 +64,18 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
   const scopeOf = ({ key }: AccountRef): string => String(key);
   const mailboxOf = ({ key }: AccountRef, mailbox: number): string => `${key} ${mailbox}`;
 
-  async function settled(name: string, call: Call): Promise<boolean> {
+  const nameOf = (account: AccountRef, mailbox: number | null): string =>
+    mailbox === null ? scopeOf(account) : mailboxOf(account, mailbox);
+
+  async function settled(name: string, call: Call): Promise<void> {
     const over = settling.over(name);
-    if (over === null) return false;
-    await within(call, "MOVE", over);
-    return true;
+    if (over !== null) await within(call, "MOVE", over);
   }
+
+  const comings = new Lru<string, number>(MAILBOXES);
+  let lastComing = 0;
+  const raise = (account: AccountRef, mailbox: number | null): void =>
+    comings.set(nameOf(account, mailbox), (lastComing += 1));
 
   const known = new Lru<string, Set<number>>(MAILBOXES);
   const knownIn = (account: AccountRef, mailbox: MailboxEpoch): Set<number> => {
@@ -120,12 +131,23 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
         const uid = uids[index];
         return uid === undefined ? [] : [{ from: place, to: { mailbox, uidValidity, uid } }];
       });
-      if (moves.length > 0) await memory.move(account, moves);
+      if (moves.length === 0) return;
+      await memory.move(account, moves);
+      raise(account, null);
+      if (moves.some(({ from: { mailbox: left } }) => left === mailbox)) raise(account, mailbox);
     },
     async noteGone(account, places) {
       if (places.length > 0) await memory.forget(account, places);
     },
-    settling: (account, mailbox, work) => settling.during(scopeOf(account), mailboxOf(account, mailbox), work),
-    settled: (account, call) => settled(scopeOf(account), call),
+    settling: (account, mailbox, work) =>
+      settling.during(scopeOf(account), mailboxOf(account, mailbox), async () => {
+        try {
+          return await work();
+        } finally {
+          for (const name of [null, mailbox]) raise(account, name);
+        }
+      }),
+    settled: (account, call, mailbox = null) => settled(nameOf(account, mailbox), call),
+    turn: (account, mailbox) => comings.get(nameOf(account, mailbox)) ?? 0,
   };
 }
