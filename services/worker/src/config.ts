@@ -2,6 +2,7 @@ import {
   clusterSecret,
   commaList,
   type Environment,
+  isAllowance,
   logLevel,
   portNumber,
   readEnvironment,
@@ -9,7 +10,7 @@ import {
 } from "@postern/service";
 import type { KeyRing } from "@postern/store";
 import * as z from "zod";
-import { type AuthservId, isAllowance, readAuthservId } from "./accounts/index.ts";
+import { type AuthservId, readAuthservId } from "./accounts/index.ts";
 
 /** The variables that say how mail is reached: the same in a worker of its own and in standalone. */
 export const mailVariables = {

@@ -1,8 +1,7 @@
-import { lookup } from "node:dns/promises";
 import { watch } from "node:fs";
 import { dirname } from "node:path";
 import { type Call, type Mail, newReport } from "@postern/protocol";
-import type { Logger, Tracing } from "@postern/service";
+import { type Logger, resolveAll, type Tracing, type Vetting, vetHost } from "@postern/service";
 import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
 import {
@@ -10,8 +9,6 @@ import {
   type AuthservId,
   createAccounts,
   syncDeclared,
-  type Vetting,
-  vetHost,
 } from "./accounts/index.ts";
 import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
@@ -160,10 +157,6 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
 
 function operationsOf({ createAccount, listAccounts, getAccount, updateAccount, deleteAccount }: Accounts) {
   return { createAccount, listAccounts, getAccount, updateAccount, deleteAccount };
-}
-
-async function resolveAll(name: string): Promise<string[]> {
-  return (await lookup(name, { all: true })).map(({ address }) => address);
 }
 
 async function verifyLogin(reach: Reach): Promise<void> {

@@ -1,5 +1,3 @@
-export { isAllowance } from "./address.ts";
 export { type AuthservId, readAuthservId } from "./authserv-ids.ts";
 export { type Accounts, createAccounts } from "./accounts.ts";
 export { syncDeclared } from "./declared.ts";
-export { type Vetting, vetHost } from "./vet-host.ts";

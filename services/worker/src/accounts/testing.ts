@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { TestContext } from "node:test";
 import { type AccountInput, type AccountPatch, type Account, type Call, newReport } from "@postern/protocol";
+import { type Vetting, vetHost } from "@postern/service";
 import { type AccountRecord, KeyRing, openSqliteStore, type Store } from "@postern/store";
 import { connectSession } from "../imap/index.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
-import { type Vetting, vetHost } from "./vet-host.ts";
 
 /** For tests: accounts over an embedded store, with real logins and a resolver that knows a few names. */
 export interface AccountsHouse {

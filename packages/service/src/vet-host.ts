@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import { Failure } from "@postern/protocol";
@@ -5,6 +6,11 @@ import { isPublic, isWithin, readAllowance } from "./address.ts";
 
 /** All addresses of a name. Rejects when there are none. */
 export type Resolve = (name: string) => Promise<string[]>;
+
+/** As this machine resolves names. */
+export async function resolveAll(name: string): Promise<string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
+}
 
 export interface Vetting {
   /** Names, `name:port`, addresses or CIDR ranges that may be reached although they are not of the public internet. */
@@ -27,7 +33,7 @@ export async function vetHost(host: string, port: number, { allowed, resolve }: 
   const [first] = addresses;
   if (first === undefined) throw unknownHost();
   if (addresses.every(isAllowed)) return first;
-  throw notAllowed("The mail host's address is not one of the public internet.");
+  throw notAllowed("The host's address is not one of the public internet.");
 }
 
 function isFor(allowed: number | null, port: number): boolean {
@@ -44,12 +50,12 @@ function canonical(host: string): string {
 }
 
 async function addressesOf(name: string, resolve: Resolve): Promise<string[]> {
-  if (!isHostName(name)) throw notAllowed("The mail host is neither a name nor an address.");
+  if (!isHostName(name)) throw notAllowed("The host is neither a name nor an address.");
   try {
     return await resolve(name);
   } catch (error) {
     // Some resolvers know no names for this machine; they mean it all the same (RFC 6761 section 6.3).
-    if (/(^|\.)localhost$/.test(name)) throw notAllowed("The mail host is this machine.");
+    if (/(^|\.)localhost$/.test(name)) throw notAllowed("The host is this machine.");
     throw unknownHost(error);
   }
 }
@@ -72,7 +78,7 @@ function notAllowed(detail: string): Failure {
 
 function unknownHost(cause?: unknown): Failure {
   return new Failure("upstream-unreachable", {
-    detail: "The mail host's name cannot be resolved.",
+    detail: "The host's name cannot be resolved.",
     retryAfter: 30,
     cause,
   });
