@@ -17,8 +17,8 @@ test("all accounts are sealed anew with the first key, once", async () => {
   const store = await openSqliteStore(":memory:");
   const ids = Array.from({ length: 250 }, (_, index) => `a-${index}`);
   for (const id of ids) await store.accounts.create(account(id, sealedAs(id === "a-7" ? ring : oldRing, id)));
-  assert.deepEqual(await reseal(store, ring), { accounts: 250, resealed: 249, unreadable: [] });
-  assert.deepEqual(await reseal(store, ring), { accounts: 250, resealed: 0, unreadable: [] });
+  assert.deepEqual(await reseal(store, ring), { accounts: 250, webhooks: 0, resealed: 249, unreadable: [] });
+  assert.deepEqual(await reseal(store, ring), { accounts: 250, webhooks: 0, resealed: 0, unreadable: [] });
   const onlyNew = KeyRing.parse(newKey);
   for (const id of ids) {
     const record = await store.accounts.get(id);
@@ -45,7 +45,7 @@ test("a secret that no key opens is told and left as it is", async () => {
   const lost = account("lost", sealedAs(KeyRing.parse(KeyRing.generate()), "lost"));
   const moved = account("moved", sealedAs(oldRing, "elsewhere"));
   for (const record of [lost, moved, account("fine", sealedAs(oldRing, "fine"))]) await store.accounts.create(record);
-  assert.deepEqual(await reseal(store, ring), { accounts: 3, resealed: 1, unreadable: ["lost", "moved"] });
+  assert.deepEqual(await reseal(store, ring), { accounts: 3, webhooks: 0, resealed: 1, unreadable: ["lost", "moved"] });
   assert.deepEqual(await store.accounts.get("lost"), lost);
   await store.close();
 });

@@ -1,31 +1,73 @@
-import { type KeyRing, SealError, accountSealContext } from "./seal.ts";
-import type { AccountRecord, Store } from "./store.ts";
+import { type KeyRing, SealError, accountSealContext, webhookSealContext } from "./seal.ts";
+import type { AccountRecord, Store, WebhookRecord } from "./store.ts";
 
 export interface ResealCounts {
   accounts: number;
+  webhooks: number;
   /** Of these, sealed anew with the first key. */
   resealed: number;
-  /** Ids of accounts whose secrets no key of the ring opens: they are left as they are. */
+  /** Ids of accounts and webhooks whose secrets no key of the ring opens: they are left as they are. */
   unreadable: string[];
 }
 
 const PAGE = 100;
 
-type ResealStore = Pick<Store, "accounts" | "audit">;
+type ResealStore = Pick<Store, "accounts" | "audit" | "webhooks">;
 
 /**
  * Seals anew what is not sealed with the ring's first key. Safe beside running services, and to run again. Whose secrets
  * were read for it is written down.
  */
 export async function reseal(store: ResealStore, ring: KeyRing): Promise<ResealCounts> {
-  const counts: ResealCounts = { accounts: 0, resealed: 0, unreadable: [] };
+  const counts: ResealCounts = { accounts: 0, webhooks: 0, resealed: 0, unreadable: [] };
   let after: string | undefined;
   for (;;) {
     const page = await store.accounts.list({ after, limit: PAGE });
     for (const account of page) await resealOne(store, ring, account, counts);
     after = page.at(-1)?.id;
-    if (after === undefined) return counts;
+    if (after === undefined) break;
   }
+  for (const account of [null, ...(await store.webhooks.accounts())])
+    for (const webhook of await store.webhooks.list(account)) await resealWebhook(store, ring, webhook, counts);
+  return counts;
+}
+
+async function resealWebhook(
+  { webhooks, audit }: ResealStore,
+  ring: KeyRing,
+  webhook: WebhookRecord,
+  counts: ResealCounts,
+) {
+  counts.webhooks += 1;
+  let present: WebhookRecord | null = webhook;
+  while (present && !isCurrent(ring, present)) {
+    const again = sealedAnew(ring, present);
+    if (!again) {
+      counts.unreadable.push(present.id);
+      return;
+    }
+    if (await webhooks.update(again)) {
+      counts.resealed += 1;
+      const entry = { actor: "operator", action: "webhook.resealed", subject: present.id };
+      await audit.append({ ...entry, at: Date.now(), requestId: null, detail: null });
+      return;
+    }
+    present = await webhooks.get(webhook.account, webhook.id);
+  }
+}
+
+function isCurrent(ring: KeyRing, { sealed, previous }: WebhookRecord): boolean {
+  return ring.isCurrent(sealed) && (!previous || ring.isCurrent(previous.sealed));
+}
+
+function sealedAnew(ring: KeyRing, webhook: WebhookRecord): WebhookRecord | null {
+  const context = webhookSealContext(webhook.id);
+  const sealed = anew(ring, webhook.sealed, context);
+  const before = webhook.previous && anew(ring, webhook.previous.sealed, context);
+  if (sealed === null) return null;
+  // What was replaced already and opens no more is given up.
+  const previous = webhook.previous && before !== null ? { ...webhook.previous, sealed: before } : null;
+  return { ...webhook, sealed, previous };
 }
 
 async function resealOne(
@@ -54,7 +96,10 @@ async function resealOne(
 }
 
 function sealAnew(ring: KeyRing, { id, sealed }: AccountRecord): string | null {
-  const context = accountSealContext(id);
+  return anew(ring, sealed, accountSealContext(id));
+}
+
+function anew(ring: KeyRing, sealed: string, context: string): string | null {
   try {
     return ring.seal(ring.open(sealed, context), context);
   } catch (error) {

@@ -22,6 +22,9 @@ interface RingKey {
 /** What an account's secrets are sealed for: moved to another account, they do not open. */
 export const accountSealContext = (accountId: string): string => `account:${accountId}`;
 
+/** What a webhook's secrets are sealed for. */
+export const webhookSealContext = (webhookId: string): string => `webhook:${webhookId}`;
+
 /**
  * Keys for secrets at rest: AES-256-GCM, a random 96-bit IV each time. The first key seals, all open, so a new key is put
  * in front, secrets are sealed anew, and only then the old one is taken away.

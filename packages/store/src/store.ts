@@ -18,6 +18,7 @@ export interface Store {
   readonly threads: ThreadStore;
   readonly events: EventLog;
   readonly uploads: UploadStore;
+  readonly webhooks: WebhookStore;
   /** For readiness: rejects when the durable storage cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -454,4 +455,88 @@ export interface IdempotencyStore {
   update(actor: string, key: string, record: IdempotencyRecord, ttlMs: number): Promise<boolean>;
   /** Only while it has this version. */
   remove(actor: string, key: string, version: number): Promise<void>;
+}
+
+/** Where events are sent to. */
+export interface WebhookRecord {
+  /** `whk_…` */
+  id: string;
+  /** Null: every account, those to come included. */
+  account: string | null;
+  /** Raised by every write: what `update` compares. */
+  version: number;
+  name: string | null;
+  url: string;
+  /** Null: all. */
+  types: string[] | null;
+  /** Ids; null: all, and what is no mailbox's. */
+  mailboxes: string[] | null;
+  payload: "full" | "thin";
+  /** Null: it is active. */
+  disabled: "asked" | "gone" | "failing" | null;
+  /** Sealed: what signs. */
+  sealed: string;
+  /** The one before signs too until then. */
+  previous: { sealed: string; until: number } | null;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** How far a webhook has come in one account's sequence. */
+export interface WebhookCursor {
+  webhook: string;
+  /** Raised by every write: what `putCursor` compares. */
+  version: number;
+  /** All up to here was delivered, or is not wanted. */
+  after: Position;
+  /** Attempts at the next event that have failed, when the first was, and when to try again. */
+  failures: number;
+  failingSince: number | null;
+  nextAt: number;
+  /** Who delivers at present, and until when nobody else does. */
+  owner: string | null;
+  leaseUntil: number;
+}
+
+/** An event that was sent, and what has become of it. */
+export interface WebhookDelivery {
+  /** `dlv_…`, made of the account and the event's place: the same however often it is sent. */
+  id: string;
+  event: Position;
+  type: string;
+  state: "delivered" | "retrying" | "failed";
+  attempts: number;
+  /** Of the last attempt; null: there was no answer. */
+  status: number | null;
+  error: string | null;
+  /** Epoch milliseconds. */
+  at: number;
+  nextAt: number | null;
+}
+
+/** Webhooks, and how far each has come. Those of an account go with it, and so do all cursors in it. */
+export interface WebhookStore {
+  /** Throws `not-found` where its account is gone. */
+  create(record: WebhookRecord): Promise<void>;
+  get(account: string | null, id: string): Promise<WebhookRecord | null>;
+  /** All of an account alone, or all that are of every account; ascending by id. */
+  list(account: string | null): Promise<WebhookRecord[]>;
+  /** Compare-and-set on `version`; the stored record gets `version + 1`. */
+  update(record: WebhookRecord): Promise<boolean>;
+  /** With its cursors and deliveries. */
+  remove(account: string | null, id: string): Promise<boolean>;
+  /** Accounts that have webhooks of their own; maybe some that had. */
+  accounts(): Promise<string[]>;
+  /** Null: none was put. */
+  cursor(account: string, webhook: string): Promise<WebhookCursor | null>;
+  /**
+   * Compare-and-set on `version`, 0 for one that is not there yet; the stored cursor gets `version + 1`. With it, maybe,
+   * what has become of a delivery. False as well when the account is gone.
+   */
+  putCursor(account: string, cursor: WebhookCursor, delivery?: WebhookDelivery): Promise<boolean>;
+  /** Newest first, at most the last 100. */
+  deliveries(account: string, webhook: string): Promise<WebhookDelivery[]>;
+  /** Takes note of one that was sent once more. Nothing where the webhook has no cursor in the account. */
+  noteDelivery(account: string, webhook: string, delivery: WebhookDelivery): Promise<void>;
 }

@@ -4,12 +4,7 @@ import { type Call, type Mail, newReport } from "@postern/protocol";
 import { type Logger, resolveAll, type Tracing, type Vetting, vetHost } from "@postern/service";
 import type { KeyRing, Store, WorkerEntry } from "@postern/store";
 import type { Registry } from "prom-client";
-import {
-  type Accounts,
-  type AuthservId,
-  createAccounts,
-  syncDeclared,
-} from "./accounts/index.ts";
+import { type Accounts, type AuthservId, createAccounts, syncDeclared } from "./accounts/index.ts";
 import { composer } from "./compose/index.ts";
 import { connectSession } from "./imap/index.ts";
 import { createCore, mailOn } from "./mail/core.ts";

@@ -12,6 +12,7 @@ import { placesContract } from "./places.ts";
 import { tokensContract } from "./tokens.ts";
 import { threadsContract } from "./threads.ts";
 import { uploadsContract } from "./uploads.ts";
+import { webhooksContract } from "./webhooks.ts";
 import { workersContract } from "./workers.ts";
 
 /** A storage of its own for one run of the suite. */
@@ -57,5 +58,6 @@ export function storeContract(name: string, start: () => Promise<Backend>): void
     leasesContract(pair);
     eventsContract(pair);
     uploadsContract(pair);
+    webhooksContract(pair);
   });
 }

@@ -8,6 +8,7 @@ import { keys } from "./keys.ts";
 import { type Link, script } from "./link.ts";
 import { asInteger, asText, asTextsOrNull } from "./replies.ts";
 import { eraseUploads } from "./uploads.ts";
+import { dropWebhooks } from "./webhooks.ts";
 
 const create = script(`
   if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -100,6 +101,7 @@ export function redisAccounts(link: Link, cache: Cache): AccountStore {
       await eraseUploads(link, id);
       const key = asText(await link.run(remove, [keys.account(id), ...kept, ...log, ...places]));
       await dropJobs(link, id);
+      await dropWebhooks(link, id);
       // Also when it was gone already: an earlier removal may have been cut off here.
       if (key !== null) await releaseKey(Number(key), id);
       await index.forget(id);

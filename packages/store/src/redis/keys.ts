@@ -44,6 +44,14 @@ export const keys = {
   jobPrefix: (id: string) => ofAccount(id, "job:"),
   /** Set of `[account, job]`: those that run. */
   openJobs: "postern:jobs",
+  /** Hash of the account's own webhooks by id; and of those for all accounts. */
+  webhooks: (id: string | null) => (id === null ? "postern:{webhooks}:records" : ofAccount(id, "webhooks")),
+  /** Hash: how far webhooks have come in the account, by their ids. */
+  webhookCursors: (id: string) => ofAccount(id, "webhook-cursors"),
+  /** What the names of lists of deliveries begin with; a webhook's id follows. */
+  webhookDeliveries: (id: string) => ofAccount(id, "webhook-deliveries:"),
+  /** Set of accounts that have webhooks. */
+  webhookAccounts: "postern:webhooks",
   idempotency: "postern:{idempotency}:records",
   idempotencyExpiry: "postern:{idempotency}:expiry",
   /** The number in it is the version of how values are written. */

@@ -18,6 +18,7 @@ import { redisTokens } from "./tokens.ts";
 import { parseRedisUrl } from "./url.ts";
 import { migrateRedis } from "./version.ts";
 import { redisUploads } from "./uploads.ts";
+import { redisWebhooks } from "./webhooks.ts";
 import { redisWorkers } from "./workers.ts";
 
 export interface RedisStoreOptions {
@@ -55,8 +56,9 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     throw error;
   }
   const cache = degrade(redisCache(cacheLink), { onError });
+  const accounts = redisAccounts(link, cache);
   return {
-    accounts: redisAccounts(link, cache),
+    accounts,
     tokens: redisTokens(link),
     mailboxes: redisMailboxes(link),
     threads: redisThreads(link),
@@ -68,6 +70,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     idempotency: redisIdempotency(link),
     leases: redisLeases(link),
     uploads: redisUploads(link),
+    webhooks: redisWebhooks(link, accounts),
     events: redisEvents(link, growth),
     ping: async () => {
       await link.send(keys.version, "GET", keys.version);

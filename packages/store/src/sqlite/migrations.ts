@@ -175,6 +175,33 @@ export const migrations: readonly string[] = [
   CREATE INDEX evidence_by_handle ON evidence (account, handle);
   CREATE INDEX evidence_by_age ON evidence (account, sequence);
   `,
+  `
+  CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY,
+    account TEXT REFERENCES accounts (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX webhooks_by_account ON webhooks (account, id);
+  CREATE TABLE webhook_cursors (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    webhook TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, webhook)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhook_cursors_by_webhook ON webhook_cursors (webhook);
+  CREATE TABLE webhook_deliveries (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    webhook TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    FOREIGN KEY (account, webhook) REFERENCES webhook_cursors (account, webhook) ON DELETE CASCADE
+  ) STRICT;
+  CREATE UNIQUE INDEX webhook_deliveries_by_id ON webhook_deliveries (account, webhook, id);
+  CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (account, webhook, sequence);
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

@@ -15,6 +15,7 @@ import { sqliteThreads } from "./threads.ts";
 import { sqlitePlaces } from "./places.ts";
 import { sqliteTokens } from "./tokens.ts";
 import { sqliteUploads } from "./uploads.ts";
+import { sqliteWebhooks } from "./webhooks.ts";
 import { sqliteWorkers } from "./workers.ts";
 
 export interface SqliteStoreOptions {
@@ -46,6 +47,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       idempotency: sqliteIdempotency(database),
       leases: sqliteLeases(database),
       uploads: sqliteUploads(database),
+      webhooks: sqliteWebhooks(database),
       events: sqliteEvents(database),
       ping: () => guarded(database, () => database.exec("SELECT 1 FROM schema_version")),
       close: async () => {
