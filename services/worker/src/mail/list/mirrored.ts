@@ -6,10 +6,19 @@ import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import { isKnown, type Proved } from "../open-mailbox.ts";
-import { knownIds } from "../places/identify.ts";
+import { idsUnvisited } from "../places/identify.ts";
 import { keysOf } from "../rows/fact-store.ts";
 import { placeOf } from "../rows/fact-reader.ts";
-import { complete, factsOf, type FactsPlace, itemsOf, keep, lackingOf } from "../rows/facts.ts";
+import {
+  complete,
+  type FactKind,
+  type Facts,
+  factsOf,
+  type FactsPlace,
+  itemsOf,
+  keep,
+  lackingOf,
+} from "../rows/facts.ts";
 import { messageEtag } from "../rows/flags.ts";
 import { Known } from "../rows/known.ts";
 import { messageJson, noBody } from "../rows/shape.ts";
@@ -65,14 +74,19 @@ function wishes(
   const take = (values: readonly (Uint8Array | null)[]): void => void core.facts.take(facts, likely, values);
   const alongside = { keys: keysOf(facts, likely), take };
   const items = (isNew: boolean): FetchItems =>
-    isNew ? itemsOf(needs.facts) : unlessKnown(core, facts, likely, needs);
+    isNew ? itemsOf(kindsOf(needs)) : unlessKnown(core, facts, likely, needs);
   return { wish: { rows: limit, items }, alongside };
 }
 
 /** What is to be fetched of messages that probably have these UIDs: nothing where most of them are known. */
 function unlessKnown(core: Core, place: FactsPlace, likely: readonly number[], needs: Needs): FetchItems {
-  const lacking = lackingOf(core.facts.atHand(place, likely), likely, needs.facts);
-  return lacking.length === 0 || lacking.length < likely.length / 2 ? {} : itemsOf(needs.facts);
+  const lacking = lackingOf(core.facts.atHand(place, likely), likely, kindsOf(needs));
+  return lacking.length === 0 || lacking.length < likely.length / 2 ? {} : itemsOf(kindsOf(needs));
+}
+
+/** With the server's own id, which costs nothing beside the rest: a message that is shown may have been shown elsewhere. */
+function kindsOf({ facts }: Needs): FactKind[] {
+  return facts.includes("guid") ? facts : [...facts, "guid"];
 }
 
 function mirrorPlace(account: AccountRef, record: MailboxRecord): MirrorPlace {
@@ -99,8 +113,9 @@ export async function mirroredParts(
   // To be given a thread, a message has to be looked at.
   if (threads && uids.some((uid) => !threads.has(uid))) return null;
   const epoch = { mailbox: proved.record.key, uidValidity };
-  const ids = await knownIds(core, account, epoch, uids, call);
-  // Whether it was known before, at another place, is found out with the mailbox open.
+  const evidence = (news: readonly number[]): Promise<Map<number, Facts>> =>
+    evidenceOf(core, place, uidValidity, news, call);
+  const ids = await idsUnvisited(core, account, epoch, uids, evidence, call);
   if (!ids) return null;
   const show = (message: MirroredMessage): ReturnType<typeof shown> =>
     shown(request, proved, message, {
@@ -153,12 +168,12 @@ async function pageOf(
 
 /** Takes in what was fetched beside flags. */
 function learn(core: Core, place: MirrorPlace, uidValidity: number, { fetched }: Current, needs: Needs): void {
-  if (fetched.length === 0 || needs.facts.length === 0) return;
+  if (fetched.length === 0) return;
   const facts = new Map(fetched.map((row) => [row.uid, factsOf(row)]));
   const uids = [...facts.keys()];
   const at = placeOf(place, uidValidity);
   const known = core.facts.atHand(at, uids);
-  complete(known, uids, facts, needs.facts);
+  complete(known, uids, facts, kindsOf(needs));
   keep(core.facts, at, uids, known);
 }
 
@@ -178,6 +193,25 @@ async function knownOf(
 }
 
 const nothing = new Known({});
+
+/** What messages can be known again by: the server's own id of them, else what does not change when they are moved. */
+async function evidenceOf(
+  core: Core,
+  place: MirrorPlace,
+  uidValidity: number,
+  uids: readonly number[],
+  call: Call,
+): Promise<Map<number, Facts>> {
+  const read = (of: readonly number[], kinds: readonly FactKind[]): Promise<Map<number, Known>> =>
+    core.factReader.read(place, uidValidity, of, kinds, call);
+  const known = await read(uids, ["guid"]);
+  const without = uids.filter((uid) => known.get(uid)?.facts.guid === null);
+  if (without.length > 0) {
+    const others = await read(without, ["envelope", "internalDate", "size"]);
+    for (const [uid, each] of others) known.set(uid, each);
+  }
+  return new Map([...known].map(([uid, { facts }]) => [uid, facts]));
+}
 
 async function shown(
   request: ListRequest,

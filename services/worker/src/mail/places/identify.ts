@@ -36,15 +36,31 @@ export async function identify(
   return idsAt(core, account, here, uids, call);
 }
 
-/** The same for messages of which it was decided before what they are; null where there are others. */
-export async function knownIds(
+/**
+ * The same of messages that were read without a visit to their mailbox. Null: some may be what was shown at another place,
+ * which is found out with the mailbox open. `factsOf` gives what those can be known again by that are shown for the first time.
+ */
+export async function idsUnvisited(
   core: Core,
   account: AccountRef,
   here: MailboxEpoch,
   uids: readonly number[],
+  factsOf: (uids: readonly number[]) => Promise<ReadonlyMap<number, Facts>>,
   call: Call,
 ): Promise<Map<number, string> | null> {
-  return core.places.undecided(account, here, uids).length > 0 ? null : idsAt(core, account, here, uids, call);
+  const { places } = core;
+  if (places.undecided(account, here, uids).length > 0) {
+    const births = await places.birthsOf(account, here, uids, call);
+    places.decided(account, here, births.keys());
+    const facts = await factsOf(places.undecided(account, here, uids));
+    const disputed = await places.deciding(account, here.mailbox, async () => {
+      const news = places.undecided(account, here, [...facts.keys()]);
+      const shown = await evidenceOf(here, news, (uid) => facts.get(uid));
+      return disputedAmong(core, account, here, news, shown);
+    });
+    if (disputed && disputed.length > 0) return null;
+  }
+  return idsAt(core, account, here, uids, call);
 }
 
 /** What was read both where it was and where it went, in one mailbox, is shown there alone. */
@@ -88,36 +104,58 @@ async function decide(
   uids: readonly number[],
   factsOf: (uid: number) => Facts | undefined,
 ): Promise<void> {
-  const { account, record, state } = open;
+  const { account, session, record, state } = open;
   const here = { mailbox: record.key, uidValidity: state.uidValidity };
-  const shown = await evidenceOf(open, uids, factsOf);
+  const kinds = evidenceKinds(session.abilities);
+  const lacking = uids.filter((uid) => kinds.some((kind) => factsOf(uid)?.[kind] === undefined));
+  const fetched = lacking.length > 0 ? await fetchFacts(session, lacking, kinds) : new Map<number, Facts>();
+  const shown = await evidenceOf(here, uids, (uid) => fetched.get(uid) ?? factsOf(uid));
+  const disputed = await disputedAmong(core, account, here, uids, shown);
+  if (!disputed || disputed.length === 0) return;
   try {
-    const rivals = await core.places.evidence.show(account, shown);
+    await settle(core, open, disputed);
+    core.places.decided(account, here, uids);
+  } catch (error) {
+    nullWithoutStore(error);
+  }
+}
+
+/** Those that may be what was shown at another place; where there are none, all are decided. Null: nobody can tell now. */
+async function disputedAmong(
+  core: Core,
+  account: AccountRef,
+  here: MailboxEpoch,
+  uids: readonly number[],
+  shown: readonly Evidence[],
+): Promise<Disputed[] | null> {
+  try {
+    const rivals = shown.length > 0 ? await core.places.evidence.show(account, shown) : [];
     const disputed = shown.flatMap((each, index) => {
       const known = rivals[index] ?? [];
       return known.length > 0 ? [{ ...each, known }] : [];
     });
-    if (disputed.length > 0) await settle(core, open, disputed);
-    core.places.decided(account, here, uids);
+    if (disputed.length === 0) core.places.decided(account, here, uids);
+    return disputed;
   } catch (error) {
-    // Without the store, what was never moved is shown all the same, and looked at again the next time.
-    if (!isFailure(error, "unavailable")) throw error;
+    return nullWithoutStore(error);
   }
 }
 
+/** Without the store, what was never moved is shown all the same, and looked at again the next time. */
+function nullWithoutStore(error: unknown): null {
+  if (!isFailure(error, "unavailable")) throw error;
+  return null;
+}
+
 async function evidenceOf(
-  { session, record, state }: Opened,
+  here: MailboxEpoch,
   uids: readonly number[],
   factsOf: (uid: number) => Facts | undefined,
 ): Promise<Evidence[]> {
-  const kinds = evidenceKinds(session.abilities);
-  const lacking = uids.filter((uid) => kinds.some((kind) => factsOf(uid)?.[kind] === undefined));
-  const fetched = lacking.length > 0 ? await fetchFacts(session, lacking, kinds) : new Map<number, Facts>();
   const all = await Promise.all(
     uids.map(async (uid) => {
-      const handle = await handleOf(fetched.get(uid) ?? factsOf(uid));
-      const birth = { mailbox: record.key, uidValidity: state.uidValidity, uid };
-      return handle === null ? [] : [{ birth, handle }];
+      const handle = await handleOf(factsOf(uid));
+      return handle === null ? [] : [{ birth: { ...here, uid }, handle }];
     }),
   );
   return all.flat();
