@@ -10,12 +10,14 @@ import { connectSession } from "./imap/index.ts";
 import { createCore, mailOn } from "./mail/core.ts";
 import type { Jobs } from "./mail/jobs/jobs.ts";
 import { workerMetrics } from "./metrics.ts";
+import { GroupCommit } from "./mirror/group-commit.ts";
 import { observeMail } from "./observe.ts";
 import {
   createOwnership,
   fenceMailboxes,
   guardMail,
   guardSessions,
+  keepBalance,
   type LiveOwnership,
   underEpoch,
 } from "./ownership/index.ts";
@@ -38,6 +40,8 @@ export interface WorkerOptions {
   self: () => WorkerEntry;
   /** How long others wait before they take over what this process owned; null: there are no others. */
   leaseMs: number | null;
+  /** The workers that live, this one among them; absent: there are no others. */
+  living?: (() => readonly WorkerEntry[]) | undefined;
   /** Octets of a message that is stored, at most. */
   maxMessageSize: number;
 }
@@ -99,9 +103,14 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     worker: options.self,
     ttlMs: options.leaseMs,
     cut: sessions.cut,
-    close: sessions.close,
+    close: async (account) => {
+      await sessions.close(account);
+      // Whoever comes next need not fetch again what is known here.
+      await flushed.ask();
+    },
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
   });
+  const balance = options.living && keepBalance({ ownership, id: options.self().id, living: options.living });
   const declared = await followDeclared(options, accounts);
   const core = createCore({
     sessions: guardSessions(sessions, ownership),
@@ -125,6 +134,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   });
   watch = watching;
   const { flush, ...operations } = mailOn(core);
+  const flushed = new GroupCommit(flush);
   const stated = { ...operations, ...watching.operations, listMessages: watching.withState(operations.listMessages) };
   const told = tellOfChanges({ ...stated, ...operationsOf(accounts) }, watching, core.causes);
   const observed = observeMail(told, log, metrics);
@@ -134,6 +144,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   return {
     mail,
     handOver: async () => {
+      balance?.stop();
       clearInterval(tending);
       await core.jobs.pause();
       await Promise.all([watching.stop(), ownership.handOver()]);

@@ -117,7 +117,7 @@ export interface Keeping {
 }
 
 export function createCore(deps: CoreDeps): Core {
-  const registry = createRegistry(deps.mailboxes);
+  const registry = createRegistry(deps.mailboxes, (account) => deps.ownership.epochOf(account));
   const shared = new SharedWork();
   const facts = new FactStore(deps.cache);
   const core: Core = {

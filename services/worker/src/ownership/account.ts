@@ -6,19 +6,23 @@ export class OwnedAccount {
   private calls = 0;
   private streams = 0;
   private waiting: (() => void)[] = [];
-  private readonly end = Promise.withResolvers<void>();
+  private decision = Promise.withResolvers<void>();
 
   constructor(epoch: number) {
     this.epoch = epoch;
   }
 
-  /** Resolves when it is owned no more. */
-  get gone(): Promise<void> {
-    return this.end.promise;
+  /** Of one that is leaving: resolves when it has left, or stays after all. */
+  get decided(): Promise<void> {
+    return this.decision.promise;
   }
 
   get isIdle(): boolean {
     return this.calls === 0 && this.streams === 0;
+  }
+
+  get isStreaming(): boolean {
+    return this.streams > 0;
   }
 
   enter(): void {
@@ -52,7 +56,13 @@ export class OwnedAccount {
 
   ended(): void {
     this.isLeaving = true;
-    this.end.resolve();
+    this.decision.resolve();
+  }
+
+  stays(): void {
+    this.isLeaving = false;
+    this.decision.resolve();
+    this.decision = Promise.withResolvers<void>();
   }
 
   private tell(): void {

@@ -36,8 +36,12 @@ export interface LiveOwnership extends Ownership {
   epochToWrite(account: string): number | null;
   /** A write was refused, since the account is another's. */
   lost(account: string): void;
-  /** How many. */
-  readonly count: number;
+  /** Ids of all. */
+  accounts(): Iterable<string>;
+  /** Lets go of one that is better off there, once what runs has ended. False: it stays, since that does not end soon. */
+  giveAway(account: string, to: WorkerEntry): Promise<boolean>;
+  /** Told of each account that is owned no more, or may not be: what is known of it may be of yesterday. */
+  onGone(listener: (account: string) => void): void;
   /** Takes on no more accounts, finishes what runs, and lets go of each account as soon as nothing of it runs. */
   handOver(): Promise<void>;
   /** Lets go of what is left. */
@@ -50,6 +54,10 @@ const BETWEEN_CLAIMS_MS = 100;
 /** Of a hand-over: downloads may go on for so long before calls are held up, and those calls then have the rest. */
 const STREAMS_MS = 15_000;
 const CALLS_MS = 19_000;
+/** Of an account that is given away for the sake of balance: its calls are not held up for longer. */
+const GIVE_AWAY_MS = 2_000;
+/** Who still comes for one that was given away is sent after it for so long. */
+const SENT_AFTER_MS = 30_000;
 
 export function createOwnership(options: OwnershipOptions): LiveOwnership {
   return new Accounts(options);
@@ -57,9 +65,11 @@ export function createOwnership(options: OwnershipOptions): LiveOwnership {
 
 class Accounts implements LiveOwnership {
   private readonly options: OwnershipOptions;
-  private readonly accounts = new Map<string, OwnedAccount>();
+  private readonly owns = new Map<string, OwnedAccount>();
   private readonly claiming = new Map<string, Promise<OwnedAccount | WorkerEntry>>();
+  private readonly given = new Map<string, { to: WorkerEntry; until: number }>();
   private readonly holding: Holding;
+  private readonly listeners: ((account: string) => void)[] = [];
   private isLeaving = false;
 
   constructor(options: OwnershipOptions) {
@@ -67,43 +77,48 @@ class Accounts implements LiveOwnership {
     this.holding = new Holding({ ...options, onDoubt: () => this.cutAll(), onOver: () => this.loseAll() });
   }
 
-  get count(): number {
-    return this.accounts.size;
+  accounts(): Iterable<string> {
+    return this.owns.keys();
+  }
+
+  onGone(listener: (account: string) => void): void {
+    this.listeners.push(listener);
   }
 
   owned(account: string): OwnedAccount | null {
-    const owned = this.accounts.get(account);
+    const owned = this.owns.get(account);
     return owned && !owned.isLeaving && this.holding.isCertain ? owned : null;
   }
 
   isOwned(account: string, as: OwnedAccount): boolean {
-    return this.accounts.get(account) === as && this.holding.isCertain;
+    return this.owns.get(account) === as && this.holding.isCertain;
   }
 
   assertHeld(account: string): void {
-    if (this.accounts.has(account) && this.holding.isCertain) return;
+    if (this.owns.has(account) && this.holding.isCertain) return;
     const detail = "It is not certain that this process still acts for the account.";
     throw new Failure("unavailable", { detail, retryAfter: 1, outcome: "none" });
   }
 
   epochOf(account: string): number {
-    const owned = this.accounts.get(account);
+    const owned = this.owns.get(account);
     if (!owned)
       throw new Failure("unavailable", { detail: "This process does not act for the account.", retryAfter: 1 });
     return owned.epoch;
   }
 
   epochToWrite(account: string): number | null {
-    return this.accounts.get(account)?.epoch ?? null;
+    return this.owns.get(account)?.epoch ?? null;
   }
 
   async claim(account: string, call: Pick<Call, "deadline" | "signal" | "askedInVain">): Promise<OwnedAccount> {
     const patientUntil = Math.min(Date.now() + STORE_PATIENCE_MS, call.deadline);
     for (;;) {
       if (call.signal.aborted) throw new Failure("cancelled");
-      const known = this.accounts.get(account);
-      if (known?.isLeaving) await within(known.gone, call.deadline);
+      const known = this.owns.get(account);
+      if (known?.isLeaving) await within(known.decided, call.deadline);
       if (this.isLeaving) throw new Misdirected(null);
+      this.sendAfter(account, call.askedInVain);
       const result = await this.claimOnce(account).catch((error: unknown) => {
         if (isFailure(error, "unavailable")) return error;
         throw error;
@@ -120,6 +135,13 @@ class Accounts implements LiveOwnership {
     }
   }
 
+  private sendAfter(account: string, askedInVain: readonly string[] = []): void {
+    const gift = this.given.get(account);
+    if (!gift) return;
+    if (Date.now() < gift.until && !askedInVain.includes(gift.to.id)) throw new Misdirected(gift.to);
+    this.given.delete(account);
+  }
+
   /** One attempt, shared by all who come meanwhile. */
   private claimOnce(account: string): Promise<OwnedAccount | WorkerEntry> {
     const known = this.claiming.get(account);
@@ -130,52 +152,74 @@ class Accounts implements LiveOwnership {
   }
 
   private async askStore(account: string): Promise<OwnedAccount | WorkerEntry> {
-    const known = this.accounts.get(account);
+    const known = this.owns.get(account);
     if (known && this.holding.id !== null) return known;
     const id = await this.holding.begun();
     const claim = await this.options.leases.claim(account, id);
     if (!claim.held) return claim.owner;
     const owned = new OwnedAccount(claim.epoch);
     // Over meanwhile: what was claimed stands and falls with the holder that claimed it.
-    if (this.holding.id === id) this.accounts.set(account, owned);
+    if (this.holding.id === id) this.owns.set(account, owned);
     return owned;
   }
 
   lost(account: string): void {
-    const owned = this.accounts.get(account);
+    const owned = this.owns.get(account);
     if (!owned) return;
     this.options.cut(account);
     this.drop(account, owned);
   }
 
   private cutAll(): void {
-    for (const account of this.accounts.keys()) this.options.cut(account);
+    for (const account of this.owns.keys()) this.options.cut(account);
   }
 
   private loseAll(): void {
-    for (const account of this.accounts.keys()) this.lost(account);
+    for (const account of this.owns.keys()) this.lost(account);
   }
 
   private drop(account: string, owned: OwnedAccount): void {
-    this.accounts.delete(account);
+    this.owns.delete(account);
     owned.ended();
+    for (const listener of this.listeners) listener(account);
   }
 
   async handOver(): Promise<void> {
     this.isLeaving = true;
     await Promise.allSettled(this.claiming.values());
     const [streams, calls] = [AbortSignal.timeout(STREAMS_MS), AbortSignal.timeout(CALLS_MS)];
-    await Promise.all([...this.accounts].map(([account, owned]) => this.leave(account, owned, streams, calls)));
+    await Promise.all([...this.owns].map(([account, owned]) => this.leave(account, owned, streams, calls)));
   }
 
   private async leave(account: string, owned: OwnedAccount, streams: AbortSignal, calls: AbortSignal): Promise<void> {
     await owned.untilNoStreams(streams);
     owned.isLeaving = true;
     await owned.untilIdle(calls);
+    await this.letGo(account, owned);
+  }
+
+  async giveAway(account: string, to: WorkerEntry): Promise<boolean> {
+    const owned = this.owned(account);
+    if (!owned || owned.isStreaming) return false;
+    owned.isLeaving = true;
+    await owned.untilIdle(AbortSignal.timeout(GIVE_AWAY_MS));
+    // Not even for a moment is a call let in from here on.
+    if (!owned.isIdle) {
+      owned.stays();
+      return false;
+    }
+    this.given.set(account, { to, until: Date.now() + SENT_AFTER_MS });
+    await this.letGo(account, owned);
+    return true;
+  }
+
+  private async letGo(account: string, owned: OwnedAccount): Promise<void> {
     await this.options.close(account);
     const { id } = this.holding;
-    if (id !== null && this.accounts.get(account) === owned)
+    if (id !== null && this.owns.get(account) === owned)
       await this.options.leases.release(account, id).catch(this.options.onError);
+    // What was opened meanwhile is nobody's.
+    this.options.cut(account);
     this.drop(account, owned);
   }
 

@@ -5,6 +5,7 @@ import { type Counts, type Lease, Pool } from "../pool/index.ts";
 import { BackOff } from "./back-off.ts";
 import { type HostPlaces, LearntLimit, PER_ACCOUNT, type Tenant } from "./limits.ts";
 import { Loan } from "./loan.ts";
+import type { LoginPace } from "./login-pace.ts";
 import { isPassing, refuse } from "./refusals.ts";
 import { Standing } from "./standing.ts";
 
@@ -24,6 +25,7 @@ export interface AccountSessionsOptions {
   reach: () => Promise<Reach>;
   connect: (options: ConnectOptions) => Promise<OpenSession>;
   places: HostPlaces;
+  logins: LoginPace;
   now: () => number;
   random: () => number;
   onState: (generation: number, state: AccountState, detail: string | null) => void;
@@ -64,6 +66,8 @@ export class AccountSessions {
   private standing: Standing;
   /** The account was changed or is gone: the next reach is taken whatever its generation. */
   private isVoid = false;
+  /** Nobody needs another session. */
+  private readonly ended = new AbortController();
   /** Failures of work whose session died under it. */
   private readonly deaths = new WeakMap<Failure, Death>();
 
@@ -170,6 +174,7 @@ export class AccountSessions {
     const reach = await this.options.reach();
     if (this.adopt(reach)) throw new Failure("unavailable", { detail: "The account's settings have changed." });
     const { standing } = this;
+    const loggedIn = await this.turn(reach.host);
     try {
       const held = await this.connect(reach, standing);
       this.options.onState(reach.generation, "connected", null);
@@ -177,7 +182,20 @@ export class AccountSessions {
     } catch (error) {
       this.note(standing, Failure.from(error), 1);
       throw standing.refused ?? error;
+    } finally {
+      loggedIn();
     }
+  }
+
+  /** Waits until one more login may come to the host. */
+  private async turn(host: string): Promise<() => void> {
+    const { free, lent, opening } = this.pool.counts();
+    const isFirst = free + lent === 0 && opening <= 1;
+    const loggedIn = await this.options.logins.turn(host, isFirst, this.ended.signal);
+    if (isFirst || this.pool.counts().waiting > 0) return loggedIn;
+    loggedIn();
+    // Passing: who comes in this very moment waits for one of the others.
+    throw new Failure("upstream-timeout", { detail: "Those who wanted one more connection have gone." });
   }
 
   private async connect(reach: Reach, standing: Standing): Promise<Held> {
@@ -240,11 +258,14 @@ export class AccountSessions {
   }
 
   drain(): Promise<void> {
-    return this.pool.drain();
+    const drained = this.pool.drain();
+    this.ended.abort();
+    return drained;
   }
 
   destroy(): void {
     this.pool.destroy();
+    this.ended.abort();
   }
 }
 

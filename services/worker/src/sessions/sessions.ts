@@ -3,6 +3,7 @@ import type { CommandReport, ConnectOptions, ImapSession, OpenSession } from "..
 import type { Borrow, Sessions } from "../mail/ports.ts";
 import { AccountSessions, type Reach, type Timeouts } from "./account-sessions.ts";
 import { HostPlaces } from "./limits.ts";
+import { LoginPace } from "./login-pace.ts";
 
 export interface SessionsOptions {
   connect: (options: ConnectOptions) => Promise<OpenSession>;
@@ -11,6 +12,7 @@ export interface SessionsOptions {
   onState: (account: string, generation: number, state: AccountState, detail: string | null) => void;
   onCommand: (report: CommandReport) => void;
   places?: HostPlaces;
+  logins?: LoginPace;
   timeouts?: Timeouts;
   now?: () => number;
   /** From 0 to 1, for jitter. */
@@ -38,9 +40,12 @@ const TEND_EVERY_MS = 30_000;
 /** Below the five minutes after which many a NAT forgets a connection. */
 const KEEP_ALIVE_MS = 2 * 60_000;
 const UNUSED_MS = 5 * 60_000;
+/** For what an account has to come back, when it is closed; then it is cut. */
+const FAREWELL_MS = 3_000;
 
 export function createSessions(options: SessionsOptions): LiveSessions {
-  const { places = new HostPlaces(), timeouts = TIMEOUTS, now = Date.now, random = Math.random } = options;
+  const { places = new HostPlaces(), logins = new LoginPace() } = options;
+  const { timeouts = TIMEOUTS, now = Date.now, random = Math.random } = options;
   const accounts = new Map<string, AccountSessions>();
   let draining = false;
 
@@ -57,6 +62,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
   const make = (account: string, reach: Reach): AccountSessions => {
     const made = new AccountSessions(reach, {
       places,
+      logins,
       timeouts,
       now,
       random,
@@ -89,7 +95,9 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     close: async (account) => {
       const sessions = accounts.get(account);
       accounts.delete(account);
-      await sessions?.drain();
+      if (!sessions) return;
+      const late = setTimeout(() => sessions.destroy(), FAREWELL_MS);
+      await sessions.drain().finally(() => clearTimeout(late));
     },
     cut: (account) => {
       accounts.get(account)?.destroy();

@@ -118,7 +118,7 @@ function watch(session: ImapSession, fetches: FetchItems[]): ImapSession {
 }
 
 /** The account's record, made at first sight. */
-async function registered(store: Store, id: string): Promise<AccountRecord> {
+export async function registered(store: Store, id: string): Promise<AccountRecord> {
   const known = await store.accounts.get(id);
   if (known) return known;
   const endpoint = { host: "localhost", port: 143, security: "none", user: id, tls: null } as const;

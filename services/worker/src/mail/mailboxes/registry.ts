@@ -46,6 +46,7 @@ export interface Registry {
 }
 
 interface Known {
+  epoch: number;
   version: number;
   byKey: Map<number, MailboxRecord>;
   byPath: Map<string, MailboxRecord>;
@@ -55,20 +56,27 @@ interface Known {
 const ACCOUNTS = 10_000;
 const ATTEMPTS = 20;
 
-export function createRegistry(store: MailboxStore): Registry {
+/** `epochOf`: what is held was read under one; under another, others may have written since. */
+export function createRegistry(store: MailboxStore, epochOf: (account: string) => number): Registry {
   const memory = new Map<number, Known>();
   const paths = new Settling();
   const turns = new Map<number, number>();
   const turnOf = ({ key }: AccountRef): number => turns.get(key) ?? 0;
   const raise = (account: AccountRef): void => void turns.set(account.key, turnOf(account) + 1);
 
-  async function load(account: AccountRef): Promise<Known> {
-    const { version, records } = await store.list(account.id);
-    return remember(account, version, records);
+  function held(account: AccountRef): Known | undefined {
+    const known = memory.get(account.key);
+    return known?.epoch === epochOf(account.id) ? known : undefined;
   }
 
-  function remember(account: AccountRef, version: number, records: Iterable<MailboxRecord>): Known {
-    const known = index(version, records);
+  async function load(account: AccountRef): Promise<Known> {
+    const epoch = epochOf(account.id);
+    const { version, records } = await store.list(account.id);
+    return remember(account, epoch, version, records);
+  }
+
+  function remember(account: AccountRef, epoch: number, version: number, records: Iterable<MailboxRecord>): Known {
+    const known = index(epoch, version, records);
     memory.delete(account.key);
     memory.set(account.key, known);
     const [oldest] = memory.keys();
@@ -78,7 +86,7 @@ export function createRegistry(store: MailboxStore): Registry {
 
   /** Changes what is known, decided anew whenever another write came first. */
   async function change(account: AccountRef, decide: (known: Known) => MailboxChanges): Promise<Known> {
-    let known = memory.get(account.key) ?? (await load(account));
+    let known = held(account) ?? (await load(account));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const changes = decide(known);
       if (changes.add.length === 0 && changes.update.length === 0) return known;
@@ -86,7 +94,7 @@ export function createRegistry(store: MailboxStore): Registry {
       if (applied) {
         const byKey = new Map(known.byKey);
         for (const record of [...changes.update, ...applied.added]) byKey.set(record.key, record);
-        return remember(account, applied.version, byKey.values());
+        return remember(account, known.epoch, applied.version, byKey.values());
       }
       known = await load(account);
     }
@@ -94,8 +102,8 @@ export function createRegistry(store: MailboxStore): Registry {
   }
 
   async function lookUp<T>(account: AccountRef, look: (known: Known) => T | undefined): Promise<T | null> {
-    const held = memory.get(account.key);
-    const value = held && look(held);
+    const known = held(account);
+    const value = known && look(known);
     return value ?? look(await load(account)) ?? null;
   }
 
@@ -103,7 +111,7 @@ export function createRegistry(store: MailboxStore): Registry {
     find: (account, key) => lookUp(account, (known) => known.byKey.get(key)),
     at: (account, path) => lookUp(account, (known) => known.byPath.get(path)),
     async live(account) {
-      const known = memory.get(account.key) ?? (await load(account));
+      const known = held(account) ?? (await load(account));
       return [...known.byPath.values()];
     },
     async learn(account, listed, turn) {
@@ -172,8 +180,8 @@ function seenChange(record: MailboxRecord | undefined, seen: Seen): MailboxChang
   return { add: [], update: same ? [] : [next] };
 }
 
-function index(version: number, records: Iterable<MailboxRecord>): Known {
-  const known: Known = { version, byKey: new Map(), byPath: new Map() };
+function index(epoch: number, version: number, records: Iterable<MailboxRecord>): Known {
+  const known: Known = { epoch, version, byKey: new Map(), byPath: new Map() };
   for (const record of records) {
     known.byKey.set(record.key, record);
     if (record.goneAt === null) known.byPath.set(record.path, record);
