@@ -109,6 +109,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
       await flushed.ask();
     },
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
+    isLiving: (id) => options.living?.().some((worker) => worker.id === id) === true,
   });
   const balance = options.living && keepBalance({ ownership, id: options.self().id, living: options.living });
   const declared = await followDeclared(options, accounts);

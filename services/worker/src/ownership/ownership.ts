@@ -18,6 +18,8 @@ export interface OwnershipOptions {
   /** Logs out of an account everywhere. */
   close: (account: string) => Promise<void>;
   onError: (error: unknown) => void;
+  /** Whether a worker of this id is there, as far as is known. */
+  isLiving?: (id: string) => boolean;
   clock?: Clock;
 }
 
@@ -138,7 +140,9 @@ class Accounts implements LiveOwnership {
   private sendAfter(account: string, askedInVain: readonly string[] = []): void {
     const gift = this.given.get(account);
     if (!gift) return;
-    if (Date.now() < gift.until && !askedInVain.includes(gift.to.id)) throw new Misdirected(gift.to);
+    const { to, until } = gift;
+    const { isLiving = () => true } = this.options;
+    if (Date.now() < until && isLiving(to.id) && !askedInVain.includes(to.id)) throw new Misdirected(to);
     this.given.delete(account);
   }
 
