@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { type Call, newReport } from "@postern/protocol";
-import { openRedisStore } from "@postern/store";
-import { connectMail, Misdirected, rank } from "@postern/wire";
+import { connectMail, Misdirected } from "@postern/wire";
 import { type DovecotServer, type RedisServer, startDovecot, startRedis } from "../servers/index.ts";
 import { type Answer, type Ask, askWith } from "./client.ts";
 import { type House, startHouse, startWorker } from "./house.ts";
@@ -104,18 +103,6 @@ test("each worker in turn is replaced by a new one, and no read fails", { timeou
     await load.answered(100);
   }
   assert.deepEqual(await load.stop(), []);
-});
-
-test("workers that join get the accounts that they come first for", { timeout: 240_000 }, async () => {
-  const store = await openRedisStore({ durableUrl: redis.url });
-  const load = startLoad();
-  const isInPlace = async (account: string): Promise<boolean> => {
-    const [first] = rank(await store.workers.live(), account);
-    return first !== undefined && (await rolesFor(account))[0].url === first.url;
-  };
-  for (const account of ACCOUNTS) while (!(await isInPlace(account))) await load.answered(20);
-  assert.deepEqual(await load.stop(), []);
-  await store.close();
 });
 
 test("the last worker but one leaves, and no read fails", { timeout: 240_000 }, async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createLogger, runService, startTracing } from "@postern/service";
 import { openStore } from "@postern/store";
-import { announceWorker, followWorkers } from "@postern/wire";
+import { announceWorker } from "@postern/wire";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { readWorkerConfig } from "./config.ts";
 import { untilLeftAlone, workerHttp } from "./http.ts";
@@ -16,9 +16,7 @@ await runService(async () => {
   collectDefaultMetrics({ register: metrics });
   const store = await openStore({ redisUrl: config.redisUrl, cacheRedisUrl: config.cacheRedisUrl });
   const self = { id: randomUUID(), url: config.advertiseUrl ?? "" };
-  const workers = followWorkers(store.workers);
-  const living = workers.current;
-  const worker = await createWorker({ ...config, store, log, metrics, tracing, self: () => self, living });
+  const worker = await createWorker({ ...config, store, log, metrics, tracing, self: () => self });
   let draining = false;
   const app = workerHttp({
     mail: worker.mail,
@@ -36,7 +34,6 @@ await runService(async () => {
   return {
     stop: async () => {
       draining = true;
-      workers.close();
       await announcement.withdraw();
       await worker.handOver();
       await untilLeftAlone(app.server);

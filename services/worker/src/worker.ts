@@ -17,7 +17,6 @@ import {
   fenceMailboxes,
   guardMail,
   guardSessions,
-  keepBalance,
   type LiveOwnership,
   underEpoch,
 } from "./ownership/index.ts";
@@ -40,8 +39,6 @@ export interface WorkerOptions {
   self: () => WorkerEntry;
   /** How long others wait before they take over what this process owned; null: there are no others. */
   leaseMs: number | null;
-  /** The workers that live, this one among them; absent: there are no others. */
-  living?: (() => readonly WorkerEntry[]) | undefined;
   /** Octets of a message that is stored, at most. */
   maxMessageSize: number;
 }
@@ -109,9 +106,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
       await flushed.ask();
     },
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
-    isLiving: (id) => options.living?.().some((worker) => worker.id === id) === true,
   });
-  const balance = options.living && keepBalance({ ownership, id: options.self().id, living: options.living });
   const declared = await followDeclared(options, accounts);
   const core = createCore({
     sessions: guardSessions(sessions, ownership),
@@ -145,7 +140,6 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   return {
     mail,
     handOver: async () => {
-      balance?.stop();
       clearInterval(tending);
       await core.jobs.pause();
       await Promise.all([watching.stop(), ownership.handOver()]);

@@ -6,23 +6,19 @@ export class OwnedAccount {
   private calls = 0;
   private streams = 0;
   private waiting: (() => void)[] = [];
-  private decision = Promise.withResolvers<void>();
+  private readonly decision = Promise.withResolvers<void>();
 
   constructor(epoch: number) {
     this.epoch = epoch;
   }
 
-  /** Of one that is leaving: resolves when it has left, or stays after all. */
+  /** Of one that is leaving: resolves when it has left. */
   get decided(): Promise<void> {
     return this.decision.promise;
   }
 
   get isIdle(): boolean {
     return this.calls === 0 && this.streams === 0;
-  }
-
-  get isStreaming(): boolean {
-    return this.streams > 0;
   }
 
   enter(): void {
@@ -57,12 +53,6 @@ export class OwnedAccount {
   ended(): void {
     this.isLeaving = true;
     this.decision.resolve();
-  }
-
-  stays(): void {
-    this.isLeaving = false;
-    this.decision.resolve();
-    this.decision = Promise.withResolvers<void>();
   }
 
   private tell(): void {

@@ -1,4 +1,3 @@
-export { keepBalance } from "./balance.ts";
 export { fenceMailboxes, guardSessions, underEpoch } from "./fence.ts";
 export { guardMail } from "./guard.ts";
 export { createOwnership, type LiveOwnership } from "./ownership.ts";

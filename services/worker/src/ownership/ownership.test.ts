@@ -178,18 +178,6 @@ test("who leaves lets calls end, holds up new ones, and sends them on when it ha
   assert.equal(await store.leases.ownerOf("a"), null);
 });
 
-test("who comes for an account that was given away is sent after it, unless it cannot be reached there", async (t) => {
-  const store = await newStore(t);
-  const { ownership } = newProcess(t, store.leases, "one");
-  const to = { id: "other", url: "http://other.example.org" };
-  await ownership.claim("a", newCall());
-  assert.equal(await ownership.giveAway("a", to), true);
-  const claim = ownership.claim("a", newCall());
-  await assert.rejects(claim, (error) => error instanceof Misdirected && error.owner?.id === "other");
-  await ownership.claim("a", newCall({ askedInVain: ["other"] }));
-  ownership.assertHeld("a");
-});
-
 test("who is told that the owner was asked in vain waits until the account is free", async (t) => {
   const store = await newStore(t);
   const [one, other] = [newProcess(t, store.leases, "one"), newProcess(t, store.leases, "other")];

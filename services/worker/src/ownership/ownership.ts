@@ -18,8 +18,6 @@ export interface OwnershipOptions {
   /** Logs out of an account everywhere. */
   close: (account: string) => Promise<void>;
   onError: (error: unknown) => void;
-  /** Whether a worker of this id is there, as far as is known. */
-  isLiving?: (id: string) => boolean;
   clock?: Clock;
 }
 
@@ -38,10 +36,6 @@ export interface LiveOwnership extends Ownership {
   epochToWrite(account: string): number | null;
   /** A write was refused, since the account is another's. */
   lost(account: string): void;
-  /** Ids of all. */
-  accounts(): Iterable<string>;
-  /** Lets go of one that is better off there, once what runs has ended. False: it stays, since that does not end soon. */
-  giveAway(account: string, to: WorkerEntry): Promise<boolean>;
   /** Told of each account that is owned no more, or may not be: what is known of it may be of yesterday. */
   onGone(listener: (account: string) => void): void;
   /** Takes on no more accounts, finishes what runs, and lets go of each account as soon as nothing of it runs. */
@@ -56,10 +50,6 @@ const BETWEEN_CLAIMS_MS = 100;
 /** Of a hand-over: downloads may go on for so long before calls are held up, and those calls then have the rest. */
 const STREAMS_MS = 15_000;
 const CALLS_MS = 19_000;
-/** Of an account that is given away for the sake of balance: its calls are not held up for longer. */
-const GIVE_AWAY_MS = 2_000;
-/** Who still comes for one that was given away is sent after it for so long. */
-const SENT_AFTER_MS = 30_000;
 
 export function createOwnership(options: OwnershipOptions): LiveOwnership {
   return new Accounts(options);
@@ -69,7 +59,6 @@ class Accounts implements LiveOwnership {
   private readonly options: OwnershipOptions;
   private readonly owns = new Map<string, OwnedAccount>();
   private readonly claiming = new Map<string, Promise<OwnedAccount | WorkerEntry>>();
-  private readonly given = new Map<string, { to: WorkerEntry; until: number }>();
   private readonly holding: Holding;
   private readonly listeners: ((account: string) => void)[] = [];
   private isLeaving = false;
@@ -77,10 +66,6 @@ class Accounts implements LiveOwnership {
   constructor(options: OwnershipOptions) {
     this.options = options;
     this.holding = new Holding({ ...options, onDoubt: () => this.cutAll(), onOver: () => this.loseAll() });
-  }
-
-  accounts(): Iterable<string> {
-    return this.owns.keys();
   }
 
   onGone(listener: (account: string) => void): void {
@@ -120,7 +105,6 @@ class Accounts implements LiveOwnership {
       const known = this.owns.get(account);
       if (known?.isLeaving) await within(known.decided, call.deadline);
       if (this.isLeaving) throw new Misdirected(null);
-      this.sendAfter(account, call.askedInVain);
       const result = await this.claimOnce(account).catch((error: unknown) => {
         if (isFailure(error, "unavailable")) return error;
         throw error;
@@ -135,15 +119,6 @@ class Accounts implements LiveOwnership {
       }
       await delay(BETWEEN_CLAIMS_MS);
     }
-  }
-
-  private sendAfter(account: string, askedInVain: readonly string[] = []): void {
-    const gift = this.given.get(account);
-    if (!gift) return;
-    const { to, until } = gift;
-    const { isLiving = () => true } = this.options;
-    if (Date.now() < until && isLiving(to.id) && !askedInVain.includes(to.id)) throw new Misdirected(to);
-    this.given.delete(account);
   }
 
   /** One attempt, shared by all who come meanwhile. */
@@ -200,21 +175,6 @@ class Accounts implements LiveOwnership {
     owned.isLeaving = true;
     await owned.untilIdle(calls);
     await this.letGo(account, owned);
-  }
-
-  async giveAway(account: string, to: WorkerEntry): Promise<boolean> {
-    const owned = this.owned(account);
-    if (!owned || owned.isStreaming) return false;
-    owned.isLeaving = true;
-    await owned.untilIdle(AbortSignal.timeout(GIVE_AWAY_MS));
-    // Not even for a moment is a call let in from here on.
-    if (!owned.isIdle) {
-      owned.stays();
-      return false;
-    }
-    this.given.set(account, { to, until: Date.now() + SENT_AFTER_MS });
-    await this.letGo(account, owned);
-    return true;
   }
 
   private async letGo(account: string, owned: OwnedAccount): Promise<void> {
