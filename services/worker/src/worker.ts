@@ -24,6 +24,7 @@ import { traceCommand, traceMail } from "./trace.ts";
 import { createSpool } from "./spool/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
 import { createWatch, tellOfChanges, type Watch } from "./watch/index.ts";
+import { createWorkshop } from "./workshop/index.ts";
 
 export interface WorkerOptions {
   store: Store;
@@ -108,6 +109,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     onError: (error) => log.warn({ err: error }, "leases could not be renewed"),
   });
   const declared = await followDeclared(options, accounts);
+  const workshop = createWorkshop();
   const core = createCore({
     sessions: guardSessions(sessions, ownership),
     accounts,
@@ -117,6 +119,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     cache: store.cache,
     ownership,
     composer,
+    workshop,
     uploads: store.uploads,
     jobStore: store.jobs,
     spool: createSpool({ most: options.maxMessageSize }),
@@ -150,6 +153,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
       await core.jobs.pause();
       await watching.stop();
       await sessions.drain();
+      workshop.close();
       await flush();
       await ownership.end();
     },

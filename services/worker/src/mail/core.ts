@@ -34,7 +34,7 @@ import { createPlaces, type Places } from "./places/places.ts";
 import { FactReader } from "./rows/fact-reader.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { moveMessages } from "./move-messages.ts";
-import type { AccountDirectory, Composer, Ownership, Sessions, Spool } from "./ports.ts";
+import type { AccountDirectory, Composer, Ownership, Sessions, Spool, Workshop } from "./ports.ts";
 import { createThreadIds, type ThreadIds } from "./threads/thread-ids.ts";
 import { createThreads, type Threads } from "./threads/threads.ts";
 import { readPart } from "./read-part.ts";
@@ -51,6 +51,7 @@ export interface CoreDeps {
   ownership: Ownership;
   spool: Spool;
   composer: Composer;
+  workshop: Workshop;
   uploads: UploadStore;
   jobStore: JobStore;
 }

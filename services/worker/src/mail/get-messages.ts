@@ -33,6 +33,7 @@ export async function getMessages(core: Core, input: Input<"getMessages">, call:
     needs: needsOf(input.fields),
     threads: core.threadIds,
     accounts: core.accounts,
+    workshop: core.workshop,
     call,
   };
   const results = new Map<string, MessageResult>();

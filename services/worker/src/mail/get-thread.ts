@@ -43,6 +43,7 @@ async function readThread(
     needs: needsOf(fields),
     threads: core.threadIds,
     accounts: core.accounts,
+    workshop: core.workshop,
     call,
   });
   const shown = page.flatMap((place) => {

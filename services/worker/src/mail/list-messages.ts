@@ -26,7 +26,14 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
   const text = `${account.key} ${mailbox} ${JSON.stringify(input)}${spelled(threads)}`;
   let asked = understood.get(text);
   if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input, threads)));
-  const request: ListRequest = { ...asked, account, threads: core.threadIds, accounts: core.accounts, call };
+  const request: ListRequest = {
+    ...asked,
+    account,
+    threads: core.threadIds,
+    accounts: core.accounts,
+    workshop: core.workshop,
+    call,
+  };
   const stale = staleAnswer(core, request, input.maxStaleMs);
   if (stale) return stale;
   return steadily(core, account, mailbox, call, () =>
@@ -37,7 +44,7 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
 /** What was asked before: whoever follows a mailbox asks the same again and again. */
 const understood = new TextMemory<Asked>();
 
-type Asked = Omit<ListRequest, "account" | "threads" | "accounts" | "call">;
+type Asked = Omit<ListRequest, "account" | "threads" | "accounts" | "workshop" | "call">;
 
 async function understand(
   account: AccountRef,

@@ -1,5 +1,6 @@
 import type { Call, Correspondent } from "@postern/protocol";
 import type { ImapSession } from "../imap/session.ts";
+import type { Made, Makings } from "./rows/make-body.ts";
 
 /** What the core asks of the rooms around it. */
 
@@ -82,6 +83,14 @@ export interface LetterAttachment {
 export interface Composer {
   /** Throws what an attachment's octets throw. */
   compose(letter: Letter): AsyncIterable<Uint8Array>;
+}
+
+/** Where messages are read that would keep this thread from everything else. */
+export interface Workshop {
+  /** Null: it takes more time or memory than any message may. Throws `cancelled`, and whatever goes wrong there. */
+  make(makings: Makings, signal: AbortSignal): Promise<Made | null>;
+  /** Resolves when everything that waits has had its turn. */
+  turn(): Promise<void>;
 }
 
 /** An account as the core needs it. Throws `not-found`. */

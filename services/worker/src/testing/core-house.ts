@@ -7,6 +7,7 @@ import { type Core, createCore, type Keeping, type MailCore, mailOn } from "../m
 import type { Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { createSpool } from "../spool/index.ts";
+import { createWorkshop } from "../workshop/index.ts";
 import { RawClient } from "./raw-client.ts";
 
 /** The core over some server, through real sessions and an embedded store: what a worker has, less accounts. */
@@ -48,6 +49,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
     onCommand: () => undefined,
   });
   const fetches: FetchItems[] = [];
+  const workshop = createWorkshop();
   const watched: Sessions = { use: (borrow, work) => sessions.use(borrow, (session) => work(watch(session, fetches))) };
   const make = (): Core =>
     createCore({
@@ -61,6 +63,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       threadStore: store.threads,
       cache: store.cache,
       composer,
+      workshop,
       uploads: store.uploads,
       jobStore: store.jobs,
       spool: createSpool({ most: 64 << 20 }),
@@ -68,6 +71,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
     });
   const stop = async (): Promise<void> => {
     await sessions.drain();
+    workshop.close();
     await store.close();
   };
   const parts = make();

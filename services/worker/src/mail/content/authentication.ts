@@ -61,7 +61,7 @@ function resultsIn({ name, value }: Field): Results | null {
 
 /** `spf=pass reason="…" smtp.mailfrom=example.org` */
 function methodIn(text: string): Results["methods"] {
-  const pairs = [...text.matchAll(/([a-z][a-z0-9._/-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]+)/gi)];
+  const pairs = [...text.matchAll(/(?<![a-z0-9._/-])([a-z][a-z0-9._/-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]+)/gi)];
   const [first, ...others] = pairs;
   const method = first?.[1]?.toLowerCase().replace(/\/.*$/, "");
   const result = unquoted(first?.[2] ?? "").toLowerCase();

@@ -9,7 +9,7 @@ import {
 } from "@postern/protocol";
 import { fingerprint } from "../digest.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import type { AccountDirectory } from "../ports.ts";
+import type { AccountDirectory, Workshop } from "../ports.ts";
 import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { Needs } from "../rows/needs.ts";
 import { type Cursor, packCursor } from "./cursor.ts";
@@ -33,6 +33,7 @@ export interface ListRequest {
   needs: Needs;
   threads: ThreadIds;
   accounts: AccountDirectory;
+  workshop: Workshop;
   itemCursors: boolean;
   call: Call;
 }

@@ -1,7 +1,7 @@
 import type { Call, Message, MessageField } from "@postern/protocol";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { readBodies } from "./bodies.ts";
-import type { AccountDirectory } from "../ports.ts";
+import type { AccountDirectory, Workshop } from "../ports.ts";
 import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { FactStore } from "./fact-store.ts";
 import { readKnown } from "./facts.ts";
@@ -15,6 +15,7 @@ export interface Wanted {
   needs: Needs;
   threads: ThreadIds;
   accounts: AccountDirectory;
+  workshop: Workshop;
   call: Call;
 }
 
@@ -48,13 +49,13 @@ async function readRows(
   store: FactStore,
   open: OpenMailbox,
   uids: readonly number[],
-  { fields, needs, threads, accounts, call }: Wanted,
+  { fields, needs, threads, accounts, workshop, call }: Wanted,
 ): Promise<KnownRow[]> {
   const flags = needs.flags ? await readFlags(open.session, uids) : null;
   const present = flags ? uids.filter((uid) => flags.has(uid)) : uids;
   const known = await factsFor(store, open, present, needs, call);
   const trusted = needs.authentication ? await accounts.authservIdsOf(open.account.id) : [];
-  const bodies = await readBodies(store, open, known, needs, trusted);
+  const bodies = await readBodies(store, open, known, { workshop, needs, trusted, call });
   const ids = await open.idsOf([...bodies.keys()], (uid) => known.get(uid)?.facts);
   const threadOf = needs.thread ? await threads.of(open, present) : null;
   const rows: KnownRow[] = [];

@@ -3,7 +3,7 @@ import type { EnvelopeAddress, Structure } from "../../imap/session.ts";
 import { attachmentsOf, partsOf } from "../content/index.ts";
 import { hasAttachments } from "../list/query.ts";
 import { identityOf } from "../places/handle.ts";
-import type { Body } from "./bodies.ts";
+import type { Body } from "./make-body.ts";
 import type { Facts } from "./facts.ts";
 import type { FlagState } from "./flags.ts";
 import type { Known } from "./known.ts";
