@@ -47,9 +47,22 @@ const needs: Record<string, string[]> = {
   getAccount: ["read", "manage"],
   updateAccount: ["manage"],
   deleteAccount: ["manage"],
-  appendMessage: ["write"],
-  createUpload: ["write"],
-  replaceMessage: ["write"],
+  ...Object.fromEntries(
+    [
+      "appendMessage",
+      "replaceMessage",
+      "createUpload",
+      "importMessages",
+      "createMailbox",
+      "updateMailbox",
+      "deleteMailbox",
+      "emptyMailbox",
+      "updateMessage",
+      "deleteMessage",
+      "copyMessage",
+      "batchMessages",
+    ].map((operation) => [operation, ["write"]]),
+  ),
   createToken: [],
   listTokens: [],
   deleteToken: [],
@@ -171,6 +184,8 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         for (const route of routes) {
           const wanted = needs[route.operationId] ?? ["read"];
           const isAllowed = wanted.includes(scope);
+          // Whose a job is nobody can tell of one that is not there.
+          if (route.template.includes("{job}")) continue;
           if (isAllowed && ["createAccount", "updateAccount", "deleteAccount"].includes(route.operationId)) continue;
           const { status, bytes } = await call(one, route, SHOWN);
           const what = `${scope}: ${route.method} ${route.template} → ${status}`;
@@ -237,11 +252,29 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         account: `account(id: "${SHOWN}") { id }`,
         accounts: "accounts { nodes { id } }",
       };
-      const mutations: Record<string, string> = {
+      const managing: Record<string, string> = {
         registerAccount: `registerAccount(input: {imap: {host: "h", port: 1, security: TLS, user: "u", secret: {password: "p"}}}) { account { id } }`,
         updateAccount: `updateAccount(input: {id: "${SHOWN}", name: "x"}) { account { id } }`,
         deleteAccount: `deleteAccount(input: {id: "${SHOWN}"}) { id }`,
       };
+      const account = `account: "${SHOWN}"`;
+      const ids = `${account}, ids: ["${hidden.message}"]`;
+      const draft = "message: {draft: {}}";
+      const writing: Record<string, string> = {
+        createMailbox: `createMailbox(input: {${account}, name: "x"}) { mailbox { id } }`,
+        updateMailbox: `updateMailbox(input: {${account}, id: "${hidden.mailbox}", name: "x"}) { mailbox { id } }`,
+        deleteMailbox: `deleteMailbox(input: {${account}, id: "${hidden.mailbox}"}) { id }`,
+        emptyMailbox: `emptyMailbox(input: {${account}, mailbox: "trash"}) { __typename }`,
+        appendMessage: `appendMessage(input: {${account}, ${draft}}) { message { id } }`,
+        replaceMessage: `replaceMessage(input: {${account}, id: "${hidden.message}", ${draft}}) { message { id } }`,
+        importMessages: `importMessages(input: {${account}, messages: [{upload: "upl_absent"}]}) { __typename }`,
+        updateMessages: `updateMessages(input: {${ids}, flags: {add: ["a"]}}) { results { id } }`,
+        moveMessages: `moveMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,
+        copyMessages: `copyMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,
+        deleteMessages: `deleteMessages(input: {${ids}}) { results { id } }`,
+      };
+      // Whose a job is nobody can tell of one that is not there.
+      const ofJobs = new Set(["job", "cancelJob"]);
       const refused = async (ask: Ask, query: string): Promise<void> => {
         const { errors = [] } = await graphql(ask, query);
         assert.deepEqual(
@@ -250,9 +283,13 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
           query,
         );
       };
-      for (const { name } of await fieldsOf("Query")) await refused(sender, `{ ${queries[name]} }`);
-      for (const { name } of await fieldsOf("Mutation"))
-        for (const ask of [sender, reader]) await refused(ask, `mutation { ${mutations[name]} }`);
+      for (const { name } of await fieldsOf("Query"))
+        if (!ofJobs.has(name)) await refused(sender, `{ ${queries[name]} }`);
+      for (const { name } of await fieldsOf("Mutation")) {
+        if (ofJobs.has(name)) continue;
+        const asks = name in managing ? [sender, reader] : [reader];
+        for (const ask of asks) await refused(ask, `mutation { ${managing[name] ?? writing[name]} }`);
+      }
     });
 
     test("a deleted token is refused at once where it was deleted, and soon by every gateway", async () => {
@@ -345,9 +382,7 @@ async function readRoutes(ask: Ask): Promise<Route[]> {
 
 function fill(template: string, values: Record<string, string>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name];
-    assert.ok(value, `a value for ${name}`);
-    return value;
+    return values[name] ?? `${name}_absent`;
   });
 }
 

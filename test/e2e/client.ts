@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Agent, request } from "undici";
+import { Agent, type Dispatcher, request } from "undici";
 import { Description } from "./description.ts";
 
 export interface Answer<T = Record<string, unknown>> {
@@ -52,11 +52,23 @@ export function askWith(urls: readonly string[], token: string | null): Ask {
       },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    const bytes = Buffer.from(await response.body.arrayBuffer());
+    const bytes = isEndless(response.headers)
+      ? await leave(response.body)
+      : Buffer.from(await response.body.arrayBuffer());
     const exchange = { method: verb, path, status: response.statusCode, headers: response.headers, bytes };
     assert.deepEqual(description?.violations(exchange) ?? [], [], `${verb} ${path} is not as documented`);
     const type = String(response.headers["content-type"] ?? "");
     const parsed: unknown = /\bjson\b/.test(type) && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
     return { status: response.statusCode, headers: response.headers, body: parsed as T, bytes };
   };
+}
+
+/** A stream of events goes on until somebody leaves. */
+function isEndless(headers: Answer["headers"]): boolean {
+  return String(headers["content-type"]).startsWith("text/event-stream");
+}
+
+async function leave(body: Dispatcher.ResponseData["body"]): Promise<Buffer> {
+  body.on("error", () => undefined).destroy();
+  return Buffer.alloc(0);
 }
