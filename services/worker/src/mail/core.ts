@@ -37,6 +37,7 @@ import { moveMessages } from "./move-messages.ts";
 import type { AccountDirectory, Composer, Ownership, Sessions, Spool, Workshop } from "./ports.ts";
 import { createThreadIds, type ThreadIds } from "./threads/thread-ids.ts";
 import { createThreads, type Threads } from "./threads/threads.ts";
+import { Turns } from "./turns.ts";
 import { readPart } from "./read-part.ts";
 import { readRaw } from "./read-raw.ts";
 
@@ -76,6 +77,8 @@ export interface Core extends CoreDeps {
   /** Messages by id, as they were read before. */
   read: Remembered<[id: string, MessageResult][]>;
   jobs: Jobs;
+  /** Who expunges in a mailbox of a server that expunges all that is marked. */
+  expunging: Turns;
 }
 
 export type MailCore = Pick<
@@ -137,6 +140,7 @@ export function createCore(deps: CoreDeps): Core {
     threadIds: createThreadIds(deps.threadStore, deps.cache),
     read: new Remembered(octetsOf, READ_OCTETS),
     jobs: createJobs(() => core, deps.jobStore),
+    expunging: new Turns(),
   };
   return core;
 }

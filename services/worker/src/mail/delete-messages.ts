@@ -66,7 +66,7 @@ async function expungeThose(
   since?: bigint,
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { modified } = await expungeRows(core, open, rows, since);
+  const { modified, withheld } = await expungeRows(core, open, rows, since);
   const now = await readFlags(
     open.session,
     rows.map(({ uid }) => uid),
@@ -78,7 +78,7 @@ async function expungeThose(
       if (modified.has(uid)) results.failed(target.id, messageGone().withOutcome("none"));
       else results.done(target.id, null);
     } else if (modified.has(uid)) results.failed(target.id, await preconditionFailed(open, target.id, uid, state));
-    else results.failed(target.id, leftBehind());
+    else results.failed(target.id, withheld ?? leftBehind());
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Call, Failure, type Input, isFailure, type Output } from "@postern/protocol";
+import { type Call, Failure, type Input, type Output } from "@postern/protocol";
 import { admit, type Row, shown } from "./changes/admit.ts";
 import { type Arrivals, FACTS, findArrivals } from "./changes/arrivals.ts";
 import { expungeRows } from "./changes/expunge.ts";
@@ -98,18 +98,14 @@ async function copyThenRemove(core: Core, chunk: Chunk, transfer: Transfer): Pro
   for (const { target, uid } of rows)
     if (!arrivals.has(uid)) chunk.results.failed(target.id, messageGone().withOutcome("none"));
   if (safe.length === 0) return;
-  try {
-    await expungeRows(core, open, safe);
-  } catch (error) {
-    if (!isFailure(error, "expunge-withheld")) throw error;
-    const detail = `The message was copied to ${to.path} and is still in ${open.record.path}.`;
-    for (const { target } of safe) chunk.results.failed(target.id, partlyDone(detail, error));
-    return;
-  }
+  const { withheld } = await expungeRows(core, open, safe);
   const there = new Set((await open.session.fetch({ uids: uidsOf(safe) }, {})).map(({ uid }) => uid));
   const gone = safe.filter(({ uid }) => !there.has(uid));
   await tellArrived(core, chunk, transfer, gone, arrivals);
-  if (there.size > 0) throw unproved();
+  if (there.size === 0) return;
+  if (!withheld) throw unproved();
+  const detail = `The message was copied to ${to.path} and is still in ${open.record.path}.`;
+  for (const { target, uid } of safe) if (there.has(uid)) chunk.results.failed(target.id, partlyDone(detail, withheld));
 }
 
 /** The copies, looked for in the destination; then the source is opened again, if it still is the same mailbox. */

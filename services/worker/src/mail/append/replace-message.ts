@@ -2,7 +2,7 @@ import { type Call, Failure, isFailure } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import { afterwards } from "../afterwards.ts";
 import { admit, type Row } from "../changes/admit.ts";
-import { expungeRows } from "../changes/expunge.ts";
+import { expungeRows, expungeWithheld } from "../changes/expunge.ts";
 import { Results } from "../changes/run.ts";
 import type { Core } from "../core.ts";
 import { messageGone, openForMessages, type Place, placeOf } from "../locate-message.ts";
@@ -89,10 +89,7 @@ async function demandRemovable({ session }: OpenMailbox, { uid }: Row): Promise<
   if (session.abilities.uidPlus || session.abilities.replace) return;
   const marked = (await session.search({ flag: "\\Deleted" })).filter((each) => each !== uid);
   if (marked.length === 0) return;
-  throw new Failure("expunge-withheld", {
-    detail: `The mail server expunges all that is marked \\Deleted, and ${marked.length} other messages are.`,
-    outcome: "none",
-  });
+  throw expungeWithheld(marked.length);
 }
 
 /** Where the old one stays, its id stays with it, and the new one goes. */
@@ -119,9 +116,11 @@ async function remove(core: Core, account: AccountRef, row: Row, call: Call): Pr
   await openForMessages(core, request, async (open) => {
     if (open.state.uidValidity !== row.place.uidValidity) throw messageGone();
     const isHeld = row.target.ifMatch !== undefined && row.state.modseq !== null;
-    const { modified } = await expungeRows(core, open, [row], isHeld ? (row.state.modseq ?? undefined) : undefined);
+    const since = isHeld ? (row.state.modseq ?? undefined) : undefined;
+    const { modified, withheld } = await expungeRows(core, open, [row], since);
     if (modified.size > 0) throw new Failure("precondition-failed", { detail: "The draft was changed meanwhile." });
     const left = await open.session.fetch({ uids: [row.uid] }, {});
+    if (left.length > 0 && withheld) throw withheld;
     if (left.length > 0) throw new Failure("partly-done", { detail: "The mail server did not expunge the old draft." });
   });
 }

@@ -16,7 +16,10 @@ export async function emptyAmong(
   const { session, record } = open;
   const empty = new Set<string>();
   const { writable } = session;
-  for (const [mailbox, group] of Map.groupBy(places, (place) => place.mailbox)) {
+  // The one that is open comes first: afterwards another is selected.
+  const groups = [...Map.groupBy(places, (place) => place.mailbox)];
+  const [own, others] = [groups.filter(([key]) => key === record.key), groups.filter(([key]) => key !== record.key)];
+  for (const [mailbox, group] of [...own, ...others]) {
     const left = await stillIn(core, open, mailbox, group);
     for (const place of group) if (left && !left.has(textOf.place(place))) empty.add(textOf.place(place));
   }

@@ -3,6 +3,7 @@ import type { MailboxEpoch, MessagePlace, PlaceStore } from "@postern/store";
 import { within } from "../../mirror/shared-work.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { Ownership } from "../ports.ts";
+import { Turns } from "../turns.ts";
 import { Lru } from "./lru.ts";
 import { PlaceMemory, textOf } from "./memory.ts";
 import { Settling } from "./settling.ts";
@@ -84,7 +85,7 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
     if (!uids || uids.size > DECIDED) known.set(key, (uids = new Set()));
     return uids;
   };
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = new Turns();
 
   return {
     evidence: store,
@@ -96,17 +97,7 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
       const decided = knownIn(account, mailbox);
       for (const uid of uids) decided.add(uid);
     },
-    async deciding(account, mailbox, work) {
-      const key = mailboxOf(account, mailbox);
-      const before = turns.get(key) ?? Promise.resolve();
-      const running = before.catch(() => undefined).then(work);
-      turns.set(key, running);
-      try {
-        return await running;
-      } finally {
-        if (turns.get(key) === running) turns.delete(key);
-      }
-    },
+    deciding: (account, mailbox, work) => turns.take(mailboxOf(account, mailbox), work),
     async whereAre(account, births) {
       const travelled = await memory.travelled(account);
       const moved = births.filter((birth) => travelled.from.has(textOf.epoch(birth)));
