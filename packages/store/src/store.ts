@@ -199,7 +199,7 @@ export interface PlaceStore {
    * Bounded: of an account with very many messages those shown long ago may be forgotten.
    */
   show(account: PlacesOwner, shown: readonly Evidence[]): Promise<MessagePlace[][]>;
-  /** Takes note whatever else was shown. */
+  /** Takes note whatever else was shown; a birth that was noted before is known by this alone from then on. */
   note(account: PlacesOwner, shown: readonly Evidence[]): Promise<void>;
   /** What births can be known again by; null: never shown, or forgotten. */
   handlesOf(accountId: string, births: readonly MessagePlace[]): Promise<(string | null)[]>;

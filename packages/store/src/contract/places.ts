@@ -120,6 +120,16 @@ export function placesContract(pair: () => Pair): void {
     assert.deepEqual(rivals.map(({ mailbox }) => mailbox).sort(), [1, 2]);
   });
 
+  test("what is noted again is known by the new alone", async () => {
+    const { one, other } = pair();
+    const ada = await owner("plc-anew");
+    await one.places.show(ada, [{ birth: at(1, 1), handle: "x.old" }]);
+    await other.places.note(ada, [{ birth: at(1, 1), handle: "x.new" }]);
+    assert.deepEqual(await one.places.handlesOf(ada.id, [at(1, 1)]), ["x.new"]);
+    const seen = (uid: number, handle: string) => ({ birth: at(2, uid), handle });
+    assert.deepEqual(await one.places.show(ada, [seen(1, "x.old"), seen(2, "x.new")]), [[], [at(1, 1)]]);
+  });
+
   test("nothing is known again as what was deleted for good", async () => {
     const { one, other } = pair();
     const ada = await owner("plc-deleted");

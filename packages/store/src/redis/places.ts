@@ -131,11 +131,15 @@ export function redisPlaces(link: Link): PlaceStore {
         return asText(await link.send(hash, "HGET", hash, birth));
       }),
     );
-  const forgetHandles = async ({ id, key }: PlacesOwner, births: readonly MessagePlace[]): Promise<void> => {
+  const forgetHandles = async (
+    { id, key }: PlacesOwner,
+    births: readonly MessagePlace[],
+    except: readonly string[] = [],
+  ): Promise<void> => {
     const handles = await handlesOf(id, births);
     const written = births.flatMap((birth, index): [string, string][] => {
       const handle = handles[index];
-      return handle == null ? [] : [[writePlace(birth), handle]];
+      return handle == null || handle === except[index] ? [] : [[writePlace(birth), handle]];
     });
     if (written.length > 0) await link.run(forgetEvidence, evidenceKeys(id, written), [String(key), ...written.flat()]);
   };
@@ -149,7 +153,12 @@ export function redisPlaces(link: Link): PlaceStore {
 
   return {
     show: (owner, shown) => showAll(owner, shown, "show"),
-    note: async (owner, shown) => void (await showAll(owner, shown, "note")),
+    note: async (owner, shown) => {
+      const births = shown.map(({ birth }) => birth);
+      const handles = shown.map(({ handle }) => handle);
+      await forgetHandles(owner, births, handles);
+      await showAll(owner, shown, "note");
+    },
     handlesOf,
     placesOf: (id, births) => look(keys.moves(id), births),
     birthsAt: (id, places) => look(keys.arrivals(id), places),

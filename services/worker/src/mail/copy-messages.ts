@@ -7,6 +7,7 @@ import { arrivalsIn, destination, settleTransfer, tellArrived, type Transfer } f
 import type { Core } from "./core.ts";
 import { messageGone, openForMessages } from "./locate-message.ts";
 import { resolveMailbox } from "./mailboxes/resolve.ts";
+import { evidenceItems } from "./places/handle.ts";
 import { accountRef } from "./open-mailbox.ts";
 
 /** Copies of messages, which are messages of their own. */
@@ -24,7 +25,7 @@ export async function copyChunk(core: Core, chunk: Chunk, mailbox: number): Prom
   const begun: { transfer: Transfer | null } = { transfer: null };
   try {
     await openForMessages(core, chunk, async (open) => {
-      const rows = await admit(open, chunk, FACTS);
+      const rows = await admit(open, chunk, { ...FACTS, ...evidenceItems(open.session.abilities) });
       if (rows.length === 0) return;
       const transfer: Transfer = { kind: "copy", open, rows, to: await destination(core, chunk, open, mailbox) };
       begun.transfer = transfer;

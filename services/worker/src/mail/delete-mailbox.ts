@@ -1,10 +1,12 @@
 import { type Call, Failure, type Input, isFailure, type Output } from "@postern/protocol";
+import type { MessagePlace } from "@postern/store";
 import type { ImapSession } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import { carryOut, isBareRefusal, listPaths, subscribe } from "./mailboxes/command.ts";
 import { type Found, findMailbox } from "./mailboxes/found.ts";
 import { isSelectable } from "./mailboxes/tree.ts";
-import { accountRef, noSuchMailbox } from "./open-mailbox.ts";
+import type { AccountRef } from "./mailboxes/registry.ts";
+import { accountRef, noSuchMailbox, openMailbox } from "./open-mailbox.ts";
 
 /** Deletes a mailbox with its messages, for good. One that has others below it is left as it is. */
 export async function deleteMailbox(
@@ -21,10 +23,12 @@ export async function deleteMailbox(
     await session.remove(path);
   };
   try {
+    const inside = await messagesIn(core, account, found, call);
     await core.registry.changing(account, async () => {
       await carryOut(core, account, call, command, (paths) => !paths.has(path));
       await core.registry.deleted(account, found.record.key);
     });
+    await noteGone(core, account, inside);
   } catch (error) {
     const isMissing = isFailure(error, "not-found");
     if (!isMissing && !(isBareRefusal(error) && !(await listPaths(core, account, call)).has(path))) throw error;
@@ -32,6 +36,24 @@ export async function deleteMailbox(
   }
   if (subscribed) await subscribe(core, account, call, [{ path, subscribed: false }]);
   return {};
+}
+
+/** What goes with the mailbox. What others had moved out of it before goes on. */
+async function messagesIn(core: Core, account: AccountRef, { listed, record }: Found, call: Call) {
+  if (!isSelectable(listed)) return [];
+  const request = { account, mailbox: record.key, lane: "interactive", call } as const;
+  return openMailbox(core, request, async ({ session, state: { uidValidity } }) => {
+    const uids = await session.search({ all: true });
+    return uids.map((uid) => ({ mailbox: record.key, uidValidity, uid }));
+  });
+}
+
+const AT_ONCE = 1_000;
+
+/** No copy of a deleted message answers to its id. That it could not be noted makes nothing less deleted. */
+async function noteGone(core: Core, account: AccountRef, places: readonly MessagePlace[]): Promise<void> {
+  for (let at = 0; at < places.length; at += AT_ONCE)
+    await core.places.noteGone(account, places.slice(at, at + AT_ONCE)).catch(() => undefined);
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { MessageField } from "@postern/protocol";
+import type { Input, MessageField } from "@postern/protocol";
 import { type CoreHouse, newCall, startCoreHouse } from "../testing/core-house.ts";
 import { letter, type RawClient } from "../testing/raw-client.ts";
 
@@ -104,6 +104,48 @@ function suite(options: Options): void {
     assert.equal(new Set([...(await ids("Other")), known, copy]).size, 4);
   });
 
+  it("of copies made through Postern are theirs, also when the original goes before anybody has looked", async () => {
+    const { id, plain, keyOf, ids, get } = await withLetters(1, "Box");
+    const [known = ""] = await ids("INBOX");
+    const input = { account: id, messages: [{ id: known }], mailbox: keyOf("Box") };
+    const [copied] = (await house.core.copyMessages(input, newCall())).results;
+    const copy = copied?.ok ? copied.message?.id : undefined;
+    await plain.command("UID STORE 1 +FLAGS.SILENT (\\Deleted)");
+    await plain.command("EXPUNGE");
+    assert.deepEqual(await get(known, copy ?? ""), ["message-gone", "m0 in Box"]);
+    assert.deepEqual(await ids("Box"), [copy]);
+  });
+
+  it("of what went with a mailbox that Postern deleted are gone, whatever copies there are", async () => {
+    const { id, plain, keyOf, ids, get } = await withLetters(1, "Box", "Other");
+    await move(plain, "1", "Box");
+    const [known = ""] = await ids("Box");
+    await plain.command("SELECT Box");
+    await plain.command("UID COPY 1 Other");
+    await plain.command("SELECT INBOX");
+    await house.core.deleteMailbox({ account: id, mailbox: keyOf("Box") }, newCall());
+    assert.deepEqual(await get(known), ["message-gone"]);
+    const [copy = known] = await ids("Other");
+    assert.notEqual(copy, known);
+    assert.deepEqual(await get(known, copy), ["message-gone", "m0 in Other"]);
+  });
+
+  it("of drafts that were replaced go along when another client moves them", async () => {
+    const { id, plain, keyOf, ids, get } = await account("Box");
+    const store = async (subject: string, where: Input<"appendMessage">["where"]) => {
+      const { source } = unique(subject, (made += 1));
+      const input = { account: id, where, fields: ["id" as const], flags: ["\\Draft"] };
+      return (await house.core.appendMessage(input, newCall(), octets(source))).message.id;
+    };
+    const draft = await store("Old", { mailbox: keyOf("INBOX") });
+    assert.deepEqual(await ids("INBOX"), [draft]);
+    assert.equal(await store("New", { replaces: draft }), draft);
+    await plain.command("SELECT INBOX");
+    await move(plain, "2", "Box");
+    assert.deepEqual(await get(draft), ["New in Box"]);
+    assert.deepEqual(await ids("Box"), [draft]);
+  });
+
   it("of what another client has deleted are gone, again and again, until it comes back", async () => {
     const { plain, ids, get } = await withLetters(2, "Box");
     const known = await ids("INBOX");
@@ -139,6 +181,10 @@ function suite(options: Options): void {
     assert.equal(there?.id, known);
     assert.deepEqual(there?.identity, { source: "guid", survivesMove: true, survivesReset: true });
   });
+}
+
+async function* octets(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
 }
 
 function unique(subject: string, salt: number) {

@@ -8,6 +8,8 @@ import type { Core } from "../core.ts";
 import { messageGone, openForMessages, type Place, placeOf } from "../locate-message.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
+import { birthIn, evidenceKinds, handleOf } from "../places/handle.ts";
+import { fetchFacts } from "../rows/facts.ts";
 import type { Spooled } from "../ports.ts";
 import { type NewMessage, storeMessage } from "./store-message.ts";
 
@@ -46,12 +48,35 @@ export async function replaceMessage(
     if (old.atOnce) {
       const stored = await storeMessage(core, account, { ...message, inPlaceOf: place.uid }, call);
       await core.places.noteMoved(account, [place], { ...stored, uids: [stored.uid] });
+      await knowAnew(core, account, replacement.replaces, stored, afterwards(call));
       return;
     }
     const stored = await storeMessage(core, account, message, call);
     await core.places.noteMoved(account, [place], { ...stored, uids: [stored.uid] });
     await removeOld(core, account, old.row, stored, afterwards(call));
+    await knowAnew(core, account, replacement.replaces, stored, afterwards(call));
   });
+}
+
+/** From now on the id is known again by what the new one is, so that it outlives its move. It is replaced without that too. */
+async function knowAnew(
+  core: Core,
+  account: AccountRef,
+  id: string,
+  { mailbox, uid }: MessagePlace,
+  call: Call,
+): Promise<void> {
+  const birth = birthIn(id);
+  if (!birth) return;
+  try {
+    const handle = await openForMessages(core, { account, mailbox, lane: "interactive", call }, async ({ session }) => {
+      const facts = await fetchFacts(session, [uid], evidenceKinds(session.abilities));
+      return handleOf(facts.get(uid));
+    });
+    if (handle !== null) await core.places.evidence.note(account, [{ birth, handle }]);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+  }
 }
 
 async function look(

@@ -1,8 +1,13 @@
 import { type Failure, isFailure, packMailboxId, packMessageId } from "@postern/protocol";
+import type { Evidence } from "@postern/store";
 import type { Copied } from "../../imap/session.ts";
 import type { Core } from "../core.ts";
 import { messageGone } from "../locate-message.ts";
+import type { AccountRef } from "../mailboxes/registry.ts";
 import { noSuchMailbox, type OpenMailbox } from "../open-mailbox.ts";
+import { handleOf } from "../places/handle.ts";
+import type { Destination as PlacesOf } from "../places/places.ts";
+import { factsOf } from "../rows/facts.ts";
 import type { Row } from "./admit.ts";
 import { type Arrivals, type Destination, findArrivals, stillThere } from "./arrivals.ts";
 import { lookUp, partlyDone, withOutcome } from "./look-up.ts";
@@ -45,11 +50,30 @@ export async function tellArrived(
   const uids = rows.map(({ uid }) => arrivals.get(uid) ?? 0);
   const from = rows.map(({ place }) => place);
   if (kind === "move") await core.places.noteMoved(account, from, { mailbox, uidValidity, uids }).catch(wasMoved);
+  else await noteCopies(core, account, rows, { mailbox, uidValidity, uids });
   const place = { accountKey: account.key, mailboxKey: mailbox };
   for (const [at, { target }] of rows.entries()) {
     const id = kind === "move" ? target.id : packMessageId({ ...place, uidValidity, uid: uids[at] ?? 0 });
     results.done(target.id, { id, mailboxId: packMailboxId(place) });
   }
+}
+
+/**
+ * A copy that was given out is taken for nothing else, also when its original goes before anybody has looked at it. Where
+ * that cannot be written, the copies are as those that other clients make.
+ */
+async function noteCopies(
+  core: Core,
+  account: AccountRef,
+  rows: readonly Row[],
+  { mailbox, uidValidity, uids }: PlacesOf,
+): Promise<void> {
+  const handles = await Promise.all(rows.map(({ facts }) => handleOf(factsOf(facts))));
+  const copies = uids.flatMap((uid, at): Evidence[] => {
+    const handle = handles[at] ?? null;
+    return handle === null ? [] : [{ birth: { mailbox, uidValidity, uid }, handle }];
+  });
+  await core.places.evidence.note(account, copies).catch(() => undefined);
 }
 
 /** The mail server has moved them; that the table of places could not be written makes it no less done. */

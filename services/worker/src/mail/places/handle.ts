@@ -1,13 +1,19 @@
-import type { Message } from "@postern/protocol";
-import type { Abilities, SearchKey } from "../../imap/session.ts";
+import { type Message, unpackMessageId } from "@postern/protocol";
+import type { MessagePlace } from "@postern/store";
+import type { Abilities, FetchItems, SearchKey } from "../../imap/session.ts";
 import { fingerprint } from "../digest.ts";
-import type { FactKind, Facts } from "../rows/facts.ts";
+import { type FactKind, type Facts, itemsOf } from "../rows/facts.ts";
 
 type Identity = NonNullable<Message["identity"]>;
 
 /** By what messages are known again: the server's own id of them, else what does not change when they are moved. */
 export function evidenceKinds({ guid }: Abilities): FactKind[] {
   return guid === null ? ["envelope", "internalDate", "size"] : ["guid"];
+}
+
+/** The same, to be fetched beside something else. */
+export function evidenceItems(abilities: Abilities): FetchItems {
+  return itemsOf(evidenceKinds(abilities));
 }
 
 /**
@@ -57,4 +63,10 @@ export function searchFor({ guid }: Abilities, handle: string): SearchKey | null
 function dayOf(at: number): { year: number; month: number; day: number } {
   const date = new Date(at);
   return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+}
+
+/** Where the message of an id was born. */
+export function birthIn(id: string): MessagePlace | null {
+  const unpacked = unpackMessageId(id);
+  return unpacked && { mailbox: unpacked.mailboxKey, uidValidity: unpacked.uidValidity, uid: unpacked.uid };
 }

@@ -1,4 +1,4 @@
-import { type Call, isFailure, unpackMessageId } from "@postern/protocol";
+import { type Call, isFailure } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import type { Core } from "../core.ts";
 import { inParallel } from "../list/in-parallel.ts";
@@ -7,7 +7,7 @@ import type { AccountRef } from "../mailboxes/registry.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import { openMailbox } from "../open-mailbox.ts";
 import { fetchFacts } from "../rows/facts.ts";
-import { evidenceKinds, handleOf, searchFor } from "./handle.ts";
+import { birthIn, evidenceKinds, handleOf, searchFor } from "./handle.ts";
 import { Lru } from "./lru.ts";
 import { textOf } from "./memory.ts";
 
@@ -58,10 +58,8 @@ function vainKey({ key }: AccountRef, birth: MessagePlace): string {
 
 async function knownAgain(core: Core, account: AccountRef, ids: readonly string[]): Promise<Lost[]> {
   const births = ids.flatMap((id) => {
-    const unpacked = unpackMessageId(id);
-    if (!unpacked) return [];
-    const { mailboxKey: mailbox, uidValidity, uid } = unpacked;
-    return [{ id, birth: { mailbox, uidValidity, uid } }];
+    const birth = birthIn(id);
+    return birth ? [{ id, birth }] : [];
   });
   const handles = await core.places.evidence.handlesOf(
     account.id,
