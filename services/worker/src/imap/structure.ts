@@ -1,11 +1,8 @@
+import { MAX_DEPTH, MAX_PARTS } from "../mail/content/index.ts";
 import { plainText, decodedText } from "./field.ts";
 import { listOf, numberOf, octetsOf, type Value } from "./response.ts";
 import type { Structure } from "./session.ts";
 import { readParameters } from "./parameters.ts";
-
-/** Parts beyond these are left out: nobody made such a message to be read. Depth is what recursion elsewhere relies on. */
-const MAX_PARTS = 2_000;
-const MAX_DEPTH = 100;
 
 /**
  * BODYSTRUCTURE (RFC 9051 section 7.5.2) with part numbers (section 6.4.5). Where a server could not make one (NIL), the

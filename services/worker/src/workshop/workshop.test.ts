@@ -15,7 +15,7 @@ function letter(html: string): Makings {
     html: [part],
     makesSnippet: true,
     snippet: part,
-    isCut: { text: false, html: false },
+    isCut: { text: false, html: false, parts: false },
     calendars: [],
     sections: [],
     limit: 1 << 20,

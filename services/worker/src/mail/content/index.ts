@@ -5,7 +5,16 @@ export { listUnsubscribeOf } from "./unsubscribe.ts";
 export { decodeHeaders, rawHeaders, referencesOf } from "./headers.ts";
 export { sanitizeHtml } from "./html.ts";
 export { decodeParameters } from "./parameters.ts";
-export { attachmentsOf, chooseBody, filenameOf, leavesOf, partsOf } from "./parts.ts";
+export {
+  attachmentsOf,
+  chooseBody,
+  filenameOf,
+  leavesOf,
+  MAX_DEPTH,
+  MAX_PARTS,
+  mayHaveMoreParts,
+  partsOf,
+} from "./parts.ts";
 export { snippetOf } from "./snippet.ts";
 export { decodeText, htmlOfText, textOfHtml } from "./text.ts";
 export { decodePieces, encodingOf } from "./transfer.ts";

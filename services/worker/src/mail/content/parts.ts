@@ -1,6 +1,20 @@
 import type { Attachment, MessagePart, PartRole } from "@postern/protocol";
 import type { Structure } from "../../imap/session.ts";
 
+/** Parts beyond these are left out: nobody made such a message to be read. Depth is what recursion elsewhere relies on. */
+export const MAX_PARTS = 2_000;
+export const MAX_DEPTH = 100;
+
+/** Whether there may be more parts than are known. */
+export function mayHaveMoreParts(structure: Structure): boolean {
+  let parts = 0;
+  const isDeep = (node: Structure, depth: number): boolean => {
+    parts += 1;
+    return depth >= MAX_DEPTH || node.children.some((child) => isDeep(child, depth + 1));
+  };
+  return isDeep(structure, 0) || parts >= MAX_PARTS;
+}
+
 /** A leaf of the structure and what it is for. A message within the message is a leaf: what is in it is its own affair. */
 export interface Leaf {
   structure: Structure;

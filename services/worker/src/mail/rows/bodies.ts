@@ -1,6 +1,6 @@
 import { type Call, remark } from "@postern/protocol";
 import type { Structure } from "../../imap/session.ts";
-import { chooseBody, leavesOf } from "../content/index.ts";
+import { chooseBody, leavesOf, mayHaveMoreParts } from "../content/index.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import type { Workshop } from "../ports.ts";
 import type { FactStore } from "./fact-store.ts";
@@ -110,7 +110,11 @@ function planOf({ structure, snippet }: Facts, needs: Needs, limit: number): Pla
   const text = within(body.text, limit);
   const html = body.html.some(({ type }) => type === "text/html") ? within(body.html, limit) : [];
   const makesSnippet = needs.snippet && snippet === undefined;
-  const isCut = { text: text.length < body.text.length, html: html.length > 0 && html.length < body.html.length };
+  const isCut = {
+    text: text.length < body.text.length,
+    html: html.length > 0 && html.length < body.html.length,
+    parts: needs.partFields.length > 0 && structure !== undefined && mayHaveMoreParts(structure),
+  };
   const plan: Plan = {
     text,
     html,

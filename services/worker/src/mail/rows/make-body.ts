@@ -51,7 +51,7 @@ export interface Plan {
   /** What the snippet is made of, if there is anything. */
   snippet: Structure | null;
   /** Parts that are left out altogether. */
-  isCut: { text: boolean; html: boolean };
+  isCut: { text: boolean; html: boolean; parts: boolean };
   calendars: Structure[];
   sections: SectionRequest[];
   limit: number;
@@ -103,6 +103,7 @@ function bodyOf({ plan, octets, needs, trusted }: Makings): Body {
   const html = needs.html ? htmlOf(plan, octets, cut) : null;
   const text = needs.text ? textOf(plan, octets, cut) : null;
   const replyText = needs.replyText ? replyOf(plan, octets, cut) : null;
+  if (plan.isCut.parts) for (const name of needs.partFields) cut.add(name);
   if (header.length >= HEADER_LIMIT) for (const name of needs.headerFields) cut.add(name);
   return {
     text,

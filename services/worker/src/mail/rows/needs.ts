@@ -10,6 +10,8 @@ export interface Needs {
   header: "none" | "references" | "whole";
   /** The fields that are made of it. */
   headerFields: HeaderField[];
+  /** The fields that have parts. */
+  partFields: PartField[];
   thread: boolean;
   snippet: boolean;
   text: boolean;
@@ -55,6 +57,9 @@ const evidence = ["envelope", "internalDate", "size", "guid"] as const;
 type HeaderField = "headers" | "rawHeaders" | "references";
 const headerFields: readonly HeaderField[] = ["headers", "rawHeaders", "references"];
 
+type PartField = "attachments" | "parts";
+const partFields: readonly PartField[] = ["attachments", "parts"];
+
 export function needsOf(fields: readonly MessageField[]): Needs {
   const asked = new Set(fields);
   const whole = asked.has("headers") || asked.has("rawHeaders");
@@ -63,6 +68,7 @@ export function needsOf(fields: readonly MessageField[]): Needs {
     facts: factsOf(fields),
     header: whole ? "whole" : asked.has("references") ? "references" : "none",
     headerFields: headerFields.filter((field) => asked.has(field)),
+    partFields: partFields.filter((field) => asked.has(field)),
     thread: asked.has("threadId"),
     snippet: asked.has("snippet"),
     text: asked.has("text"),
