@@ -18,11 +18,15 @@ import type { SeenMailbox } from "./seen.ts";
 export interface Seen {
   /** Whether it was ever seen whole. */
   begun: boolean;
+  /** The mailboxes' counters when the first position was given, before the account was seen whole; null: none was. */
+  opening: string | null;
   mailboxes: Map<number, SeenMailbox>;
 }
 
 /** Under which key it is kept that the account was seen whole. */
 export const BEGUN = "begun";
+/** Under which key it is kept what the counters were at the first position. */
+export const OPENING = "opening";
 /** Changes that are written in one step. */
 const STEP = 1_000;
 /** Looks that follow each other while something that is gone may have come somewhere else. */
@@ -40,6 +44,8 @@ export class Round {
   private readonly looks = new Map<number, Look>();
   private readonly first: NewEvent[] = [];
   private readonly last: NewEvent[] = [];
+  /** At a first look: whether nothing has changed since the first position was given. */
+  private isAsOpened = false;
   /** Heads to be written for reasons of their own. */
   private readonly heads = new Map<number, SeenMailbox | null>();
 
@@ -53,6 +59,13 @@ export class Round {
   }
 
   async look(): Promise<void> {
+    await this.lookAtAll();
+    const { begun, opening } = this.memory;
+    if (begun || opening === null) return;
+    this.isAsOpened = countersOf(await this.core.listings.current(this.account, "all", this.call)) === opening;
+  }
+
+  private async lookAtAll(): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1) {
       const listing = await this.core.listings.current(this.account, "all", this.call);
       const changed = this.compare(listing);
@@ -216,8 +229,9 @@ export class Round {
     return {
       events: begins ? [] : [...step.events, ...this.last],
       rows: step.rows,
-      heads: begins ? [...heads, [BEGUN, "1"] as const] : heads,
-      begins,
+      heads: begins ? [...heads, [BEGUN, "1"] as const, [OPENING, null] as const] : heads,
+      // What has changed meanwhile nobody knows exactly: who has a position from before has to read anew.
+      begins: begins && !this.isAsOpened,
     };
   }
 
@@ -243,6 +257,22 @@ export class Round {
   private mailbox({ key, path }: { key: number; path: string }): { id: string; path: string } {
     return { id: packMailboxId({ accountKey: this.account.key, mailboxKey: key }), path };
   }
+}
+
+/** What tells whether anything has changed; never the same twice where flags may change without being counted, for lack of CONDSTORE. */
+export function countersOf({ listed, records, asOf }: Listing): string {
+  const counters = listed.map(({ path, status }) => {
+    const place = [records.get(path)?.key ?? null, path];
+    if (!status) return place;
+    const { uidValidity, uidNext, highestModseq, messages } = status;
+    const isCounted = uidNext !== null && (highestModseq !== null || messages === 0);
+    return [...place, uidValidity, uidNext, String(highestModseq), messages, isCounted ? null : asOf];
+  });
+  // Servers list in whatever order.
+  return counters
+    .map((each) => JSON.stringify(each))
+    .sort()
+    .join("\n");
 }
 
 function emptyHead({ key, path }: { key: number; path: string }): SeenMailbox {

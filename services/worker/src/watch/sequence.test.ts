@@ -39,6 +39,18 @@ async function stateOf({ core }: CoreHouse, account: string): Promise<Map<string
   }
 }
 
+/** Sequences that cannot look into any mailbox before they are let. */
+function gated({ parts, store }: CoreHouse): { sequences: Sequences; open: () => void } {
+  const gate = Promise.withResolvers<void>();
+  const sessions: typeof parts.sessions = {
+    use: async (borrow, work) => {
+      await gate.promise;
+      return parts.sessions.use(borrow, work);
+    },
+  };
+  return { sequences: createSequences({ core: { ...parts, sessions }, log: store.events }), open: gate.resolve };
+}
+
 type Step =
   | { do: "append"; to: number; flag: boolean }
   | { do: "flag" | "expunge" | "copy" | "move"; from: number; to: number; pick: number }
@@ -108,6 +120,7 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
     });
     after(() => house.stop());
 
+    const hasCondstore = !without.includes("CONDSTORE");
     const newSequences = (): Sequences => createSequences({ core: house.parts, log: house.store.events });
 
     async function eventsAfter(account: string, position: Position): Promise<Event[]> {
@@ -123,6 +136,39 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
       const state = await sequences.state("first", newCall());
       assert.deepEqual(await eventsAfter("first", state), []);
       assert.equal(await sequences.bringUpToDate("first", newCall()), state);
+    });
+
+    test("a position from before a first look that takes long is good for as long as nothing has changed", async () => {
+      const client = await house.otherClient("slow");
+      await client.append("INBOX", [letter({ subject: "Old" })]);
+      await client.command("CREATE Empty");
+      const gate = gated(house);
+      const state = await gate.sequences.state("slow", newCall(), 1);
+      assert.deepEqual(await eventsAfter("slow", state), []);
+      assert.equal(await gate.sequences.state("slow", newCall(), 1), state);
+      gate.open();
+      await gate.sequences.bringUpToDate("slow", newCall());
+      // Without CONDSTORE nobody knows whether flags have changed meanwhile.
+      if (!hasCondstore) return assert.equal(await house.store.events.read("slow", { after: state, limit: 1 }), null);
+      await client.append("INBOX", [letter({ subject: "New" })]);
+      await gate.sequences.bringUpToDate("slow", newCall());
+      assert.deepEqual(
+        (await eventsAfter("slow", state)).map(({ type }) => type),
+        ["message.created"],
+      );
+    });
+
+    test("a position from before a first look expires where something has changed during it", async () => {
+      const client = await house.otherClient("busy");
+      await client.append("INBOX", [letter({ subject: "Old" })]);
+      const gate = gated(house);
+      const state = await gate.sequences.state("busy", newCall(), 1);
+      await client.command("SELECT INBOX");
+      await client.command("STORE 1 +FLAGS (\\Seen)");
+      gate.open();
+      const begun = await gate.sequences.bringUpToDate("busy", newCall());
+      assert.equal(await house.store.events.read("busy", { after: state, limit: 1 }), null);
+      assert.deepEqual(await eventsAfter("busy", begun), []);
     });
 
     test("what others do is told once, with flags before and after and who it is from", async () => {

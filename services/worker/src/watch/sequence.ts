@@ -9,9 +9,10 @@ import {
 } from "@postern/protocol";
 import type { EventLog, LogStep } from "@postern/store";
 import type { Core } from "../mail/core.ts";
+import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import { accountRef } from "../mail/open-mailbox.ts";
 import { GroupCommit } from "../mirror/group-commit.ts";
-import { BEGUN, Round, type Seen } from "./round.ts";
+import { BEGUN, countersOf, OPENING, Round, type Seen } from "./round.ts";
 import type { SeenMailbox } from "./seen.ts";
 
 /**
@@ -22,8 +23,11 @@ import type { SeenMailbox } from "./seen.ts";
 export interface Sequences {
   /** The end of the sequence after everything that the server had acknowledged to anyone before this was called. */
   bringUpToDate(account: string, call: Call): Promise<Position>;
-  /** The end of the sequence, which begins now if it has not yet. No command where it has. */
-  state(account: string, call: Call): Promise<Position>;
+  /**
+   * The end of the sequence, which begins now if it has not yet. No command where it has. Where the first look takes longer than
+   * this, the position from before it: nothing is missed from there on, but where something has changed meanwhile it expires.
+   */
+  state(account: string, call: Call, patienceMs?: number): Promise<Position>;
   /** Tells of the account's state where it is another than was told; nothing where the sequence has not begun. */
   noteState(account: string, state: ToldState, detail: string | null): Promise<void>;
   forget(account: string): void;
@@ -46,6 +50,8 @@ interface Memory extends Seen {
 const STATE = "state";
 const ACCOUNTS = 5_000;
 const DEADLINE_MS = 120_000;
+/** Nobody waits for longer until an account was seen whole. */
+const BEGIN_MS = 5_000;
 
 export function createSequences({ core, log }: SequencesOptions): Sequences {
   const memories = new Map<string, Memory>();
@@ -61,8 +67,17 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     const begun = heads.delete(BEGUN);
     const state = heads.get(STATE) ?? null;
     heads.delete(STATE);
+    const opening = heads.get(OPENING) ?? null;
+    heads.delete(OPENING);
     const mailboxes = [...heads.values()].map((text) => JSON.parse(text) as SeenMailbox);
-    const memory = { epoch, head, begun, state, mailboxes: new Map(mailboxes.map((seen) => [seen.key, seen])) };
+    const memory = {
+      epoch,
+      head,
+      begun,
+      opening,
+      state,
+      mailboxes: new Map(mailboxes.map((seen) => [seen.key, seen])),
+    };
     memories.delete(account);
     memories.set(account, memory);
     const [oldest] = memories.keys();
@@ -98,11 +113,24 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     }
   };
 
+  /** The first position, from before anything was looked at. */
+  const openFor = async (account: AccountRef, memory: Memory, call: Call): Promise<Position> => {
+    if (memory.begun || memory.opening !== null) return memory.head;
+    const opening = countersOf(await core.listings.current(account, "all", call));
+    await write(account.id, memory, { events: [], heads: [[OPENING, opening]], begins: true });
+    memory.opening = opening;
+    return memory.head;
+  };
+
+  const open = (id: string): Promise<Position> =>
+    inTurn(id, async () => openFor(await accountRef(core, id), await load(id), ownCall()));
+
   const compare = async (id: string): Promise<Position> => {
     core.ownership.assertHeld(id);
     const call = ownCall();
     const account = await accountRef(core, id);
     const memory = await load(id);
+    await openFor(account, memory, call);
     const round = new Round(core, log, account, memory, call);
     await round.look();
     for await (const step of round.steps()) await write(id, memory, step);
@@ -133,9 +161,18 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
 
   return {
     bringUpToDate,
-    state: async (account, call) => {
-      const { begun, head } = await load(account);
-      return begun ? head : bringUpToDate(account, call);
+    state: async (account, call, patienceMs = BEGIN_MS) => {
+      const { begun, opening, head } = await load(account);
+      if (begun) return head;
+      const opened = opening === null ? open(account) : Promise.resolve(head);
+      opened.catch(() => undefined);
+      try {
+        const deadline = Math.min(call.deadline, Date.now() + patienceMs);
+        return await bringUpToDate(account, { ...call, deadline });
+      } catch (error) {
+        if (!isFailure(error, "upstream-timeout")) throw error;
+        return within(call, opened);
+      }
     },
     noteState: (account, state, detail) =>
       inTurn(account, async () => {

@@ -1,13 +1,11 @@
 import {
   type AccountState,
-  BEGINNING,
   type Call,
   type Input,
   isFailure,
   type Mail,
   newReport,
   type Output,
-  type Position,
 } from "@postern/protocol";
 import type { EventLog } from "@postern/store";
 import type { Core } from "../mail/core.ts";
@@ -47,8 +45,6 @@ interface Followed {
 /** Followers say again that they are there every 10 seconds. */
 const FOLLOW_MS = 35_000;
 const TEND_EVERY_MS = 5_000;
-/** A list does not wait for longer until the account's sequence has begun. */
-const BEGIN_MS = 5_000;
 const POKE_MS = 120_000;
 
 export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOptions): Watch {
@@ -83,15 +79,6 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
   }, TEND_EVERY_MS);
   tend.unref();
 
-  const state = async (account: string, call: Call): Promise<Position> => {
-    const patience = { ...call, deadline: Math.min(call.deadline, Date.now() + BEGIN_MS) };
-    return sequences.state(account, patience).catch((error: unknown) => {
-      // Who goes on from here is told to list again.
-      if (isFailure(error, "upstream-timeout")) return BEGINNING;
-      throw error;
-    });
-  };
-
   return {
     changed: (account) => {
       if (followed.has(account)) poke(account);
@@ -124,7 +111,7 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
       },
     },
     withState: (list) => async (input, call) => {
-      const position = await state(input.account, call);
+      const position = await sequences.state(input.account, call);
       const answer = await list(input, call);
       return answer.notModified ? { ...answer, state: position } : answer.withState(position);
     },
