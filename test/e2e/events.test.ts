@@ -171,6 +171,14 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       }
     });
 
+    test("HEAD opens no stream", async () => {
+      await register("heidi");
+      for (const path of ["/v1/events", "/v1/accounts/heidi/events"]) {
+        const { status, headers } = await ask(path, { method: "HEAD" });
+        assert.deepEqual([status, headers.allow], [405, "GET"], path);
+      }
+    });
+
     test("a stream tells only what it was asked for, and goes on where it was cut off", async () => {
       const other = await register("bob");
       const state = await stateOf("bob");

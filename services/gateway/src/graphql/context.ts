@@ -21,7 +21,11 @@ export interface Context {
 }
 
 /** What the resolvers of one subscription share, for as long as it lasts. */
-export interface SubscriptionContext extends Pick<Context, "identity" | "call"> {
+export interface SubscriptionContext extends Context {
   live: Live;
   watchdog: Watchdog;
+  /** Each thing that is told is an answer of its own: another call, and loaders that have loaded nothing. */
+  renew(): void;
+  /** Cuts off who does not read. */
+  cut(): void;
 }

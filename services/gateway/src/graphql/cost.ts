@@ -48,6 +48,7 @@ const prices: Readonly<Record<string, Price>> = {
   "Account.thread": { calls: 1 },
   "Mailbox.messages": list,
   "Thread.messages": list,
+  "Subscription.messages": list,
   "Thread.threadIds": { calls: 1 },
   "Message.mailbox": { shared: 1 },
   "Mutation.registerAccount": { calls: 1 },

@@ -15,14 +15,14 @@ import {
 import { makeExecutableSchema } from "@graphql-tools/schema";
 import mercurius from "mercurius";
 import websocket from "@fastify/websocket";
-import type { Access } from "../access/index.ts";
+import type { Access, Identity } from "../access/index.ts";
 import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
 import { htmlShower } from "../http/shown-html.ts";
-import type { Context } from "./context.ts";
+import type { Context, SubscriptionContext } from "./context.ts";
 import { limitCost } from "./cost.ts";
 import { readDocuments } from "./documents.ts";
-import type { Live, Watchdog } from "../live/index.ts";
+import { backgroundCall, type Live, type Watchdog } from "../live/index.ts";
 import { enums } from "./enums.ts";
 import { serveGraphiql } from "./graphiql.ts";
 import { serveHttp } from "./http.ts";
@@ -77,7 +77,8 @@ export async function registerGraphql(
       access,
       rules,
       trusted,
-      contextFor: (identity, call) => ({ identity, call, live, watchdog }),
+      contextFor: (request, identity, cut) =>
+        subscriptionContext(request, identity, cut, { mail, store, access, live, watchdog, face }),
       onUnexpected: (error) => app.log.error({ err: error }, "subscription failed unexpectedly"),
     }),
     mail,
@@ -94,15 +95,47 @@ function contextFor(
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
   return {
-    mail,
-    accounts: store.accounts,
+    ...commonContext(request, { mail, store, access, face }),
     identity: request.identity,
     call,
     loaders: createLoaders(mail, call),
+    isSafe: request.method === "GET",
+  };
+}
+
+function subscriptionContext(
+  request: FastifyRequest,
+  identity: Identity,
+  cut: () => void,
+  { mail, store, access, live, watchdog, face }: GraphqlOptions,
+): SubscriptionContext {
+  const ask = (): Pick<Context, "call" | "loaders"> => {
+    const call = { ...backgroundCall(), actor: identity.actor };
+    return { call, loaders: createLoaders(mail, call) };
+  };
+  const context: SubscriptionContext = {
+    ...commonContext(request, { mail, store, access, face }),
+    ...ask(),
+    identity,
+    isSafe: true,
+    live,
+    watchdog,
+    cut,
+    renew: () => void Object.assign(context, ask()),
+  };
+  return context;
+}
+
+function commonContext(
+  request: FastifyRequest,
+  { mail, store, access, face }: Pick<GraphqlOptions, "mail" | "store" | "access" | "face">,
+) {
+  return {
+    mail,
+    accounts: store.accounts,
     showHtml: htmlShower(access, face.publicUrl, request),
     publicUrl: face.publicUrl,
     operationName: undefined,
-    isSafe: request.method === "GET",
   };
 }
 

@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { Failure } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   type ExecutionArgs,
   type ExecutionResult,
   getOperationAST,
+  getVariableValues,
   GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
@@ -14,10 +14,11 @@ import {
   type ValidationRule,
 } from "graphql";
 import { createHandler } from "graphql-sse/lib/use/fastify";
+import { CloseCode } from "graphql-ws";
 import { makeHandler } from "graphql-ws/use/@fastify/websocket";
 import type { Access, Identity } from "../access/index.ts";
-import { backgroundCall } from "../live/index.ts";
 import type { SubscriptionContext } from "./context.ts";
+import { limitCost } from "./cost.ts";
 import { documentOf, type TrustedDocuments } from "./documents.ts";
 import { formatError } from "./errors.ts";
 import { limitTokens } from "./limits.ts";
@@ -27,7 +28,7 @@ export interface LiveGraphqlOptions {
   access: Access;
   rules: readonly ValidationRule[];
   trusted: TrustedDocuments | null;
-  contextFor: (identity: Identity, call: SubscriptionContext["call"]) => SubscriptionContext;
+  contextFor: (request: FastifyRequest, identity: Identity, cut: () => void) => SubscriptionContext;
   onUnexpected: (error: unknown) => void;
 }
 
@@ -45,7 +46,7 @@ interface Params {
 export function liveGraphql(options: LiveGraphqlOptions) {
   const { schema, rules, trusted, access } = options;
 
-  const prepare = (params: Params, identity: Identity): ExecutionArgs | readonly GraphQLError[] => {
+  const prepare = (params: Params, context: () => SubscriptionContext): ExecutionArgs | readonly GraphQLError[] => {
     try {
       const query = documentOf(params, trusted) ?? "";
       limitTokens(query);
@@ -55,13 +56,19 @@ export function liveGraphql(options: LiveGraphqlOptions) {
       const operation = getOperationAST(document, params.operationName);
       if (operation?.operation !== "subscription")
         return [malformed(new GraphQLError("Only subscriptions run here: send queries and mutations by POST."))];
-      const call = { ...backgroundCall(), requestId: randomUUID(), actor: identity.actor };
+      const { errors: wrong, coerced } = getVariableValues(
+        schema,
+        operation.variableDefinitions ?? [],
+        params.variables ?? {},
+      );
+      if (wrong) return wrong.map(malformed);
+      limitCost({ schema, document, operation, variables: coerced });
       return {
         schema,
         document,
         operationName: params.operationName,
         variableValues: params.variables,
-        contextValue: options.contextFor(identity, call),
+        contextValue: context(),
       };
     } catch (error) {
       return [error instanceof GraphQLError ? malformed(error) : shown(wrapped(error))];
@@ -85,14 +92,21 @@ export function liveGraphql(options: LiveGraphqlOptions) {
       const { ticket } = request.query as { ticket?: string };
       try {
         extra.identity = await access.admit({ authorization, ticket, method: "GET", url: request.url });
+        request.identity = extra.identity;
         return true;
       } catch {
         // Closes with 4403.
         return false;
       }
     },
-    onSubscribe: ({ extra, subscriptions }, _, payload) => {
-      if (!extra.identity) throw new Error("a subscription before the connection was let in");
+    onSubscribe: async ({ extra, subscriptions }, _, payload) => {
+      const { identity, request, socket } = extra;
+      if (!identity) throw new Error("a subscription before the connection was let in");
+      // They were let in with a token that may be valid no longer. While the store is away nobody is cut off by mistake.
+      if (!(await access.isValid(identity.actor).catch(() => true))) {
+        socket.close(CloseCode.Forbidden, "Forbidden");
+        return [shown(wrapped(new Failure("unauthenticated")))];
+      }
       if (Object.keys(subscriptions).length > MOST_EACH)
         return [
           shown(
@@ -101,7 +115,7 @@ export function liveGraphql(options: LiveGraphqlOptions) {
             ),
           ),
         ];
-      return prepare(payload, extra.identity);
+      return prepare(payload, () => options.contextFor(request, identity, () => socket.terminate()));
     },
     onNext: (_context, _id, _payload, _args, result) => tell(result),
     onError: (_context, _id, _payload, errors) =>
@@ -114,9 +128,10 @@ export function liveGraphql(options: LiveGraphqlOptions) {
       if (!raw.identity) throw new Error("GraphQL without authentication");
       return { identity: raw.identity };
     },
-    onSubscribe: ({ raw }, params) => {
-      if (!raw.identity) throw new Error("GraphQL without authentication");
-      const prepared = prepare(params, raw.identity);
+    onSubscribe: ({ raw, context: { reply } }, params) => {
+      const { identity } = raw;
+      if (!identity) throw new Error("GraphQL without authentication");
+      const prepared = prepare(params, () => options.contextFor(raw, identity, () => reply.raw.destroy()));
       if ("schema" in prepared) return prepared as never;
       return { errors: [...prepared] };
     },

@@ -33,6 +33,8 @@ export interface MessageConnection {
   nodes: MessageSource[];
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
   totalCount: number | null;
+  /** Where to follow the account's changes from; null: the list does not tell. */
+  state: string | null;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -73,6 +75,7 @@ export async function messageConnection(
       endCursor: cursors.at(-1) ?? null,
     },
     totalCount: page.total,
+    state: page.state ?? null,
   };
 }
 
@@ -103,7 +106,7 @@ export function limitOf(name: string, value: number | null | undefined): number 
 }
 
 /** Headers are a list here and a record within; null means the same as absent. */
-function filterOf(given: GraphqlFilter | null | undefined): MessageFilter | undefined {
+export function filterOf(given: GraphqlFilter | null | undefined): MessageFilter | undefined {
   if (!given) return undefined;
   const parsed = messageFilter.safeParse(plain(given));
   if (parsed.success) return parsed.data;

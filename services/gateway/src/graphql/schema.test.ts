@@ -162,6 +162,10 @@ describe("the GraphQL schema", () => {
 
   it("is followed as clients expect to follow", () => {
     assert.equal(signature("Subscription", "events"), "events(account: ID!, after: ID): Event!");
+    assert.equal(
+      signature("Subscription", "messages"),
+      "messages(account: ID!, mailbox: ID, role: MailboxRole, filter: MessageFilter, sort: MessageSort, first: Int, after: ID): MessageListChange!",
+    );
   });
 
   it("has what its documentation asks for", () => {

@@ -60,5 +60,6 @@ export async function threadMessages(
       endCursor: cursors.at(-1) ?? null,
     },
     totalCount: found.total,
+    state: null,
   };
 }

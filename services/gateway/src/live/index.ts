@@ -1,6 +1,6 @@
 export { backgroundCall } from "./background-call.ts";
 export { wants } from "./filter.ts";
-export { createLive, type Live } from "./live.ts";
+export { createLive, type Live, type Opened } from "./live.ts";
 export { merged } from "./merged.ts";
 export { createWatchdog, type Watchdog } from "./watchdog.ts";
 export { SseStream } from "./sse.ts";

@@ -1,3 +1,5 @@
+import { Failure } from "@postern/protocol";
+
 /** A stream that somebody reads. */
 export interface Stream {
   /** Who opened it: while this is no longer valid, it is to end. */
@@ -9,10 +11,13 @@ export interface Stream {
 
 const EVERY_MS = 2_000;
 const PATIENCE_MS = 30_000;
+/** Streams that one gateway holds open. */
+const MOST_STREAMS = 20_000;
 
 export interface Watchdog {
+  /** Throws `too-many-requests` where there are as many streams as one gateway holds open. */
+  refuseTooMany(): void;
   add(stream: Stream): () => void;
-  readonly size: number;
   close(): void;
 }
 
@@ -34,8 +39,10 @@ export function createWatchdog(isValid: (actor: string) => Promise<boolean>, now
   const timer = setInterval(() => void look(), EVERY_MS);
   timer.unref();
   return {
-    get size() {
-      return streams.size;
+    refuseTooMany: () => {
+      if (streams.size < MOST_STREAMS) return;
+      const detail = "This gateway holds as many streams as it may.";
+      throw new Failure("too-many-requests", { detail, retryAfter: 5 });
     },
     add: (stream) => {
       streams.add(stream);

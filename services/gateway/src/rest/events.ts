@@ -7,8 +7,6 @@ import { ofMail } from "./problem-responses.ts";
 import { eventStream } from "./responses.ts";
 import { accountParams, enter, enterAccount, identityOf, type RestOptions, type Scoped } from "./routes.ts";
 
-/** Streams that one gateway holds open. */
-const MOST_STREAMS = 20_000;
 /** Accounts that one stream tells of. */
 const MOST_ACCOUNTS = 250;
 
@@ -59,7 +57,7 @@ export function eventRoutes(app: Scoped, { mail, store, live, watchdog }: RestOp
       const last = lastSeen(request);
       if (last !== undefined && !position.safeParse(last).success)
         throw new Failure("invalid-request", { detail: "Last-Event-ID is no id of an event of this stream." });
-      refuseTooMany();
+      watchdog.refuseTooMany();
       const { from, batches } = await live.open(account, last ?? after, call);
       return send(request, reply, (signal) => ({
         source: batches(signal),
@@ -95,7 +93,7 @@ export function eventRoutes(app: Scoped, { mail, store, live, watchdog }: RestOp
       const accounts = await accountsFor(identityOf(request), request.query.accounts);
       const last = lastSeen(request);
       const known = last === undefined ? null : PositionVector.read(last);
-      refuseTooMany();
+      watchdog.refuseTooMany();
       const openings = await Promise.allSettled(
         accounts.map((account) => live.open(account, known?.of(account), call)),
       );
@@ -128,11 +126,6 @@ export function eventRoutes(app: Scoped, { mail, store, live, watchdog }: RestOp
       throw new Failure("invalid-request", { detail, errors: [{ path: "accounts", message: detail }] });
     }
     return records.filter(({ disabled }) => !disabled).map(({ id }) => id);
-  }
-
-  function refuseTooMany(): void {
-    if (watchdog.size < MOST_STREAMS) return;
-    throw new Failure("too-many-requests", { detail: "This gateway holds as many streams as it may.", retryAfter: 5 });
   }
 
   interface Source {
