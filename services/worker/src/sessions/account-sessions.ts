@@ -188,14 +188,9 @@ export class AccountSessions {
   }
 
   /** Waits until one more login may come to the host. */
-  private async turn(host: string): Promise<() => void> {
+  private turn(host: string): Promise<() => void> {
     const { free, lent, opening } = this.pool.counts();
-    const isFirst = free + lent === 0 && opening <= 1;
-    const loggedIn = await this.options.logins.turn(host, isFirst, this.ended.signal);
-    if (isFirst || this.pool.counts().waiting > 0) return loggedIn;
-    loggedIn();
-    // Passing: who comes in this very moment waits for one of the others.
-    throw new Failure("upstream-timeout", { detail: "Those who wanted one more connection have gone." });
+    return this.options.logins.turn(host, free + lent === 0 && opening <= 1, this.ended.signal);
   }
 
   private async connect(reach: Reach, standing: Standing): Promise<Held> {
