@@ -49,7 +49,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const head = variables ? "query Q($yes: Boolean!, $no: Boolean!)" : "";
       const tail = set.includes("...Envelope") ? fragments : "";
       const data = await dataOf<{ account: T }>(ask, `${head} { account(id: "${id}") { ${set} } } ${tail}`, variables);
-      return [proxy.commands.filter((command) => command.startsWith("UID FETCH")), data.account];
+      return [proxy.commands.filter(isFetch), data.account];
     }
 
     const fragments = "fragment Envelope on Message { ...Subject } fragment Subject on Message { subject }";
@@ -163,7 +163,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const query = `{ a: node(id: "${one}") { ${wanted} } b: node(id: "${one}") { ${wanted} }
       account(id: "${id}") { message(id: "${one}") { flags subject } } }`;
       await dataOf(ask, query);
-      const lines = proxy.commands.filter((command) => command.startsWith("UID FETCH"));
+      const lines = proxy.commands.filter(isFetch);
       assert.equal(lines.filter((line) => line.includes("FLAGS")).length, 1, lines.join("\n"));
     });
 
@@ -175,9 +175,15 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         `{ account(id: "${id}") { messages { nodes { mailbox { name unseen } } } mailboxes { name } } }`,
       );
       const lists = proxy.commands.filter((command) => command.startsWith("LIST") || command.startsWith("STATUS"));
-      assert.ok(lists.length <= 4, proxy.commands.join("\n"));
+      assert.ok(lists.length <= 8, proxy.commands.join("\n"));
     });
   });
+}
+
+/** What the query asked for; an account that is followed is looked through as well, all of it once. */
+function isFetch(command: string): boolean {
+  const isOfTheFirstLook = /^UID FETCH (1:4294967295 \(UID FLAGS MODSEQ\)|\S+ \(UID X-GUID\))$/.test(command);
+  return /^(UID )?FETCH /.test(command) && !isOfTheFirstLook;
 }
 
 function letter(at: number): string {

@@ -54,5 +54,5 @@ for (const { command, output } of examples) {
 
 /** Without what is another in each demo. */
 function timeless(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, member: unknown) => (/^(id|asOf)$/.test(key) ? key : member)));
+  return JSON.parse(JSON.stringify(value, (key, member: unknown) => (/^(id|asOf|state)$/.test(key) ? key : member)));
 }
