@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
+import { type RecordingProxy, startRecordingProxy } from "../servers/proxy.ts";
 import { type Ask, askWith } from "./client.ts";
 import { type Explanation, register, run } from "./graphql-client.ts";
 import { type House, type HouseKind, startHouse } from "./house.ts";
@@ -18,21 +19,24 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
   describe(`explaining, services ${kind}`, () => {
     let house: House;
     let dovecot: DovecotServer;
+    let proxy: RecordingProxy;
     let ask: Ask;
 
     before(async () => {
       dovecot = await startDovecot();
+      proxy = await startRecordingProxy(dovecot);
       house = await startHouse(kind);
       // One gateway alone: what another has not asked for yet is not at hand there.
       ask = askWith(house.urls.slice(0, 1), house.adminToken);
       const other = await otherClient(dovecot, "ada");
       await deliver(other, { subject: SECRET }, { subject: "Second" });
       await other.logout();
-      await register(ask, dovecot, "ada");
+      await register(ask, dovecot, "ada", proxy);
     });
 
     after(async () => {
       await house.stop();
+      await proxy.stop();
       await dovecot.stop();
     });
 
@@ -41,6 +45,10 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       assert.equal(status, 200, bytes.toString());
       assert.ok(body.explain, bytes.toString());
       return body.explain;
+    };
+    const inFlight = async (): Promise<number> => {
+      const metrics = (await ask("/metrics")).bytes.toString();
+      return Number(/^postern_http_in_flight(?:\{.*\})? (\d+)$/m.exec(metrics)?.[1]);
     };
     const namesOf = ({ commands }: Explanation): string[] => commands.map(({ command }) => command);
 
@@ -87,7 +95,12 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
     });
 
     test("many who ask at once share a command, and are told so", async () => {
-      const all = await Promise.all(Array.from({ length: 20 }, () => explained(`${LIST}&limit=1&explain=true`)));
+      const release = proxy.hold();
+      const asking = Promise.all(Array.from({ length: 20 }, () => explained(`${LIST}&limit=1&explain=true`)));
+      // Who asks for the metrics is one more.
+      while ((await inFlight()) <= 20);
+      release();
+      const all = await asking;
       const proofs = all.flatMap(({ commands }) => commands.filter(({ command }) => command === "STATUS"));
       assert.equal(proofs.length, 20);
       assert.ok(proofs.some(({ shared }) => shared));

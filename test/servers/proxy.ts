@@ -8,6 +8,8 @@ export interface RecordingProxy {
   commands: string[];
   /** Those too. */
   all: string[];
+  /** What the server says from now on is kept back until the returned function is called. */
+  hold(): () => void;
   stop(): Promise<void>;
 }
 
@@ -16,13 +18,16 @@ export async function startRecordingProxy(target: { host: string; port: number }
   const commands: string[] = [];
   const all: string[] = [];
   const sockets = new Set<Socket>();
+  const servers = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ ...target, noDelay: true });
+    servers.add(upstream);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => {
         sockets.delete(socket);
+        servers.delete(upstream);
         client.destroy();
         upstream.destroy();
       });
@@ -36,6 +41,13 @@ export async function startRecordingProxy(target: { host: string; port: number }
     port: (server.address() as AddressInfo).port,
     commands,
     all,
+    hold: () => {
+      const held = [...servers];
+      for (const socket of held) socket.pause();
+      return () => {
+        for (const socket of held) socket.resume();
+      };
+    },
     stop: async () => {
       const closed = once(server, "close");
       server.close();
