@@ -159,6 +159,17 @@ test("EXAMINE tells the state, and learns UIDNEXT from the last message where th
   assert.equal(session.selected, "Empty");
 });
 
+test("a mailbox that is being made, or was made anew, is opened a moment later", async (t) => {
+  for (const text of ["[ALREADYEXISTS] Mailbox already exists", "Mailbox was deleted under us"]) {
+    const { session } = await opened(t, {
+      on: { EXAMINE: inTurn(no(text), tell("* 2 EXISTS", "* OK [UIDVALIDITY 7] x", "* OK [UIDNEXT 8] x")) },
+    });
+    assert.equal((await session.examine("INBOX"))?.uidValidity, 7, text);
+    const refusing = await opened(t, { on: { EXAMINE: no(text) } });
+    assert.equal((await failureOf(refusing.session.examine("INBOX"))).code, "upstream-refused");
+  }
+});
+
 test("what is said of the mailbox that was selected before counts for it alone", async (t) => {
   const lines = [
     "* 99 EXISTS",

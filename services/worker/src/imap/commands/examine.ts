@@ -62,19 +62,22 @@ const NOTICING_MS = [0, 10, 40, 100];
 
 /**
  * Dovecot refuses to open what was deleted and made anew until the process behind the connection has noticed, which its
- * refusal is the beginning of.
+ * refusal is the beginning of; and what another connection is making at this moment, as a new user's INBOX.
  */
 async function untilNoticed<T>(select: () => Promise<T>): Promise<T> {
   for (const pause of NOTICING_MS) {
     try {
       return await select();
     } catch (error) {
-      if (!isFailure(error, "upstream-refused") || !/deleted under us/i.test(error.upstream?.text ?? "")) throw error;
+      if (!isFailure(error, "upstream-refused") || !isPassing(error)) throw error;
       await setTimeout(pause);
     }
   }
   return select();
 }
+
+const isPassing = ({ upstream }: Failure): boolean =>
+  upstream?.code === "ALREADYEXISTS" || /deleted under us/i.test(upstream?.text ?? "");
 
 export interface OpenOptions {
   /** With QRESYNC enabled: the server tells with the answer what of these UIDs has changed since (RFC 7162 section 3.2.5). */
