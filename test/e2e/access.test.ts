@@ -66,7 +66,14 @@ const needs: Record<string, string[]> = {
   createToken: [],
   listTokens: [],
   deleteToken: [],
+  ...Object.fromEntries(webhookOperations().map((operationId) => [operationId, ["manage"]])),
 };
+
+function webhookOperations(): string[] {
+  const verbs = ["create", "update", "delete", "get", "test", "replay"].map((verb) => `${verb}Webhook`);
+  const names = [...verbs, "listWebhooks", "rotateWebhookSecret", "listDeliveries", "redeliver"];
+  return names.flatMap((name) => [name, `${name}OfAll`]);
+}
 
 for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
   describe(`access, services ${kind}`, () => {
@@ -114,11 +121,22 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       return askWith(house.urls, body.token);
     };
     const call = <T = Problem>(ask: Ask, route: Route, account: string, headers = {}): Promise<Answer<T>> =>
-      ask<T>(fill(route.template, { account, part: "1", token: "tok_absent", thread: "thr_never", ...hidden }), {
-        method: route.method,
-        headers: { ...(route.type !== null && { "content-type": route.type }), ...headers },
-        ...(route.body !== undefined && { body: route.body }),
-      });
+      ask<T>(
+        fill(route.template, {
+          account,
+          part: "1",
+          token: "tok_absent",
+          thread: "thr_never",
+          webhook: "whk_never",
+          delivery: "dlv_never",
+          ...hidden,
+        }),
+        {
+          method: route.method,
+          headers: { ...(route.type !== null && { "content-type": route.type }), ...headers },
+          ...(route.body !== undefined && { body: route.body }),
+        },
+      );
     const graphql = <T>(ask: Ask, query: string): Promise<GraphqlAnswer<T>> =>
       ask<GraphqlAnswer<T>>("/graphql", { body: { query } }).then(({ body }) => body);
     const fieldsOf = async (type: string): Promise<Introspected["__type"]["fields"]> => {

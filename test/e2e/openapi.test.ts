@@ -220,6 +220,33 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const taken = await ask<{ job: { id: string } }>("/v1/accounts/alice/messages/batch", {
         body: { ids: many, action: { delete: {} } },
       });
+      const webhooks = async (base: string, ofAll: string, which: object): Promise<void> => {
+        const called = (name: string): string => `${name}${ofAll}`;
+        const hook = { url: "https://hooks.example.org/in", types: ["mailbox.created"] };
+        const { body } = await carryOut(called("createWebhook"), 201, base, { body: hook });
+        const it = `${base}/${String(body.id)}`;
+        await carryOut(called("listWebhooks"), 200, base);
+        await carryOut(called("getWebhook"), 200, it);
+        await carryOut(called("updateWebhook"), 200, it, { method: "PATCH", body: { name: "Hook" } });
+        await carryOut(called("rotateWebhookSecret"), 200, `${it}/secret`, { body: { graceSeconds: 60 } });
+        await carryOut(called("testWebhook"), 200, `${it}/test`, { method: "POST" });
+        const since = (await ask<{ newState: string }>("/v1/accounts/alice/changes")).body.newState;
+        await carryOut(called("replayWebhook"), 204, `${it}/replay`, { body: { since, ...which } });
+        await ask(mailboxes, { body: { name: `For a webhook ${ofAll}` } });
+        await ask("/v1/accounts/alice/changes");
+        const query = ofAll === "" ? "" : "?account=alice";
+        const deliveries = `${it}/deliveries`;
+        for (;;) {
+          const { items } = (await ask<{ items: { id: string }[] }>(deliveries + query)).body;
+          if (!items[0]) continue;
+          await carryOut(called("listDeliveries"), 200, deliveries + query);
+          await carryOut(called("redeliver"), 200, `${deliveries}/${items[0].id}/redeliver`, { method: "POST" });
+          break;
+        }
+        await carryOut(called("deleteWebhook"), 204, it, { method: "DELETE" });
+      };
+      await webhooks("/v1/accounts/alice/webhooks", "", {});
+      await webhooks("/v1/webhooks", "OfAll", { account: "alice" });
       await carryOut("getJob", 200, `/v1/jobs/${taken.body.job.id}`);
       await carryOut("cancelJob", 200, `/v1/jobs/${taken.body.job.id}`, { method: "DELETE" });
       assert.deepEqual(

@@ -3,11 +3,13 @@ import {
   clusterSecret,
   commaList,
   type Environment,
+  isAllowance,
   logLevel,
   portNumber,
   readEnvironment,
   readKeyRing,
 } from "@postern/service";
+import type { WebhookConfig } from "./webhooks/index.ts";
 import type { KeyRing } from "@postern/store";
 import * as z from "zod";
 
@@ -55,6 +57,18 @@ export const faceVariables = {
   GRAPHIQL: z.stringbool().default(true),
   GRAPHQL_INTROSPECTION: z.stringbool().default(true),
   GRAPHQL_DOCUMENTS: z.string().optional(),
+  ALLOWED_WEBHOOK_HOSTS: commaList.refine((entries) => entries.every(isAllowance), {
+    message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
+  }),
+  WEBHOOK_RETRIES: z
+    .string()
+    .default("5,15,60,300,1800,7200,18000,36000,50400,72000,86400")
+    .transform((text) => text.split(",").map(Number))
+    .refine(
+      (list) => list.every((seconds) => seconds >= 0 && seconds <= 604_800),
+      "takes seconds, with commas between them",
+    ),
+  WEBHOOK_TIMEOUT: z.coerce.number().min(1).max(60).default(15),
   LOG_LEVEL: logLevel,
 } as const;
 
@@ -68,6 +82,7 @@ export interface FaceConfig {
   introspection: boolean;
   /** A file of the only GraphQL documents that may run; undefined: any may. */
   documents: string | undefined;
+  webhooks: WebhookConfig;
 }
 
 export function faceConfig(read: {
@@ -79,6 +94,9 @@ export function faceConfig(read: {
   GRAPHIQL: boolean;
   GRAPHQL_INTROSPECTION: boolean;
   GRAPHQL_DOCUMENTS?: string | undefined;
+  ALLOWED_WEBHOOK_HOSTS: string[];
+  WEBHOOK_RETRIES: number[];
+  WEBHOOK_TIMEOUT: number;
 }): FaceConfig {
   return {
     host: read.HOST,
@@ -89,6 +107,11 @@ export function faceConfig(read: {
     graphiql: read.GRAPHIQL,
     introspection: read.GRAPHQL_INTROSPECTION,
     documents: read.GRAPHQL_DOCUMENTS,
+    webhooks: {
+      allowedHosts: read.ALLOWED_WEBHOOK_HOSTS,
+      retryMs: read.WEBHOOK_RETRIES.map((seconds) => seconds * 1_000),
+      timeoutMs: read.WEBHOOK_TIMEOUT * 1_000,
+    },
   };
 }
 

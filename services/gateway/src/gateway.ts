@@ -17,6 +17,7 @@ import { createLive, createWatchdog } from "./live/index.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
 import { parseQuery } from "./http/queries.ts";
 import { restRoutes } from "./rest/index.ts";
+import { openWebhooks } from "./webhooks/index.ts";
 
 export interface GatewayOptions {
   mail: Mail;
@@ -87,7 +88,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const live = createLive({ mail, store });
   const watchdog = createWatchdog(access.isValid);
-  await app.register(restRoutes, { prefix: "/v1", mail, store, access, live, watchdog, publicUrl: face.publicUrl });
+  const sending = openWebhooks({ store, mail, ring, log, metrics, config: face.webhooks });
+  const { webhooks } = sending;
+  const { publicUrl } = face;
+  await app.register(restRoutes, { prefix: "/v1", mail, store, access, live, watchdog, webhooks, publicUrl });
   await registerGraphql(app, { mail, store, access, live, watchdog, face });
   await serveDocuments(app, document, face.publicUrl);
   return {
@@ -96,7 +100,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       live.drain();
       watchdog.close();
-      await app.close();
+      await Promise.all([app.close(), sending.close()]);
     },
   };
 }

@@ -13,6 +13,7 @@ import {
 import { describeKeys } from "./http/idempotency.ts";
 import { explainParameter, explanation, isExplained } from "./http/explain.ts";
 import { publicPath } from "./http/addresses.ts";
+import { describedWebhooks } from "./webhooks/index.ts";
 import { type Failing, problemResponses } from "./rest/problem-responses.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -38,7 +39,10 @@ export function describeApi(app: FastifyInstance, publicUrl: string | undefined)
       };
   });
   let document: string | null = null;
-  return () => (document ??= JSON.stringify(createDocument({ ...head(publicUrl), paths }, { override: plain })));
+  return () =>
+    (document ??= JSON.stringify(
+      createDocument({ ...head(publicUrl), paths, webhooks: describedWebhooks() }, { override: plain }),
+    ));
 }
 
 /** What every route of an account's mail takes and gives beside what it says of itself. */
@@ -77,6 +81,7 @@ function head(publicUrl: string | undefined): Omit<ZodOpenApiObject, "paths"> {
       { name: "mailboxes", description: "Mailboxes and quota." },
       { name: "messages", description: "Lists, search, messages, and their octets." },
       { name: "tokens", description: "Who may do what." },
+      { name: "webhooks", description: "Events, sent to a receiver of one's own." },
     ],
     components: {
       securitySchemes: {

@@ -26,8 +26,9 @@ const RENEW_MS = 15_000;
 const LEASE_MS = 60_000;
 /** What is kept of an answer. */
 const KEPT_HEADERS = ["content-type", "location", "etag", "cache-control"];
+const withWebhookSecrets = ["createWebhook", "rotateWebhookSecret"].flatMap((name) => [name, `${name}OfAll`]);
 /** POST that makes nothing, and what must not be kept: secrets. */
-const excepted = new Set(["searchMessages", "getMessages", "createToken", "createTicket"]);
+const excepted = new Set(["searchMessages", "getMessages", "createToken", "createTicket", ...withWebhookSecrets]);
 
 const field = z
   .string()

@@ -19,6 +19,7 @@ import { streamRoutes } from "./streams.ts";
 import { threadRoutes } from "./threads.ts";
 import { ticketRoutes } from "./tickets.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 export type { RestOptions } from "./routes.ts";
 
@@ -65,6 +66,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       jobRoutes,
       appendRoutes,
       changeRoutes,
+      webhookRoutes,
     ])
       routes(typed, options);
   });

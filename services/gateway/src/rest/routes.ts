@@ -14,6 +14,7 @@ import { type Access, type Identity, requireAccount, requireScope } from "../acc
 import { publicPath } from "../http/addresses.ts";
 import { callFor, UPLOAD_DEADLINE_MS } from "../http/calls.ts";
 import type { Live, Watchdog } from "../live/index.ts";
+import type { Webhooks } from "../webhooks/index.ts";
 
 declare module "fastify" {
   /** What the OpenAPI document says of a route, beside what is validated. A route without `operationId` is not in it. */
@@ -45,6 +46,7 @@ export interface RestOptions {
   access: Access;
   live: Live;
   watchdog: Watchdog;
+  webhooks: Webhooks;
   publicUrl: string | undefined;
 }
 
