@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { identityOf, type RestOptions, type Scoped, enter, enterAccount, accountParams } from "./routes.ts";
 import { exampleDelivery, exampleWebhook } from "./webhook-examples.ts";
-import { json, location, notStored, nothing } from "./responses.ts";
+import { asOf, json, location, notStored, nothing } from "./responses.ts";
 import { noSuchAccount } from "../access/identity.ts";
 import { ofMail } from "./problem-responses.ts";
 
@@ -162,8 +162,8 @@ function routesFor(app: Scoped, { mail, store, webhooks }: RestOptions, isOne: b
         201: json(
           "The webhook.",
           shownWithSecret,
-          { ...exampleWebhook, secret: `whsec_${"C2FVsBQIhrscChlQIMV+b5sSYspob7oD".repeat(1)}` },
-          { ...notStored, ...location },
+          { ...exampleWebhook, secret: `whsec_${"C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}` },
+          { ...notStored, ...location, ...asOf },
         ),
       },
       failures: ["host-not-allowed", ...ofMail],
@@ -233,7 +233,7 @@ function routesFor(app: Scoped, { mail, store, webhooks }: RestOptions, isOne: b
       params,
       body: patch,
       example: { disabled: false },
-      response: { 200: json("The webhook.", shown, exampleWebhook) },
+      response: { 200: json("The webhook.", shown, exampleWebhook, asOf) },
       failures: ["not-found", "host-not-allowed", ...ofMail],
     },
     handler: async (request, reply) => {
