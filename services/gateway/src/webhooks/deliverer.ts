@@ -121,7 +121,7 @@ export function startDeliverer({ store, mail, attempts, retryMs, leaseMs, log }:
       clearInterval(timer);
       unlisten();
       await scanning;
-      for (const account of [...lanes.keys()]) closeLanes(account, new Set());
+      for (const account of lanes.keys()) closeLanes(account, new Set());
       await Promise.all(closing);
       attempts.sender.close();
     },

@@ -32,7 +32,7 @@ function described(type: string, schema: JsonSchema): NonNullable<ZodOpenApiPath
     tags: ["webhooks"],
     security: [],
     requestParams: { header: fields },
-    requestBody: { required: true, content: { "application/json": { schema: schema as object } } },
+    requestBody: { required: true, content: { "application/json": { schema } } },
     responses: {
       "2XX": { description: "It was taken." },
       "410": { description: "No more of these: the webhook is disabled." },
@@ -44,7 +44,7 @@ function described(type: string, schema: JsonSchema): NonNullable<ZodOpenApiPath
 /** Whole and in place, with no definitions to refer to. */
 function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   const { $defs = {}, $schema: _, ...root } = z.toJSONSchema(schema, { io: "output", reused: "inline" });
-  return inlined(root, $defs as Record<string, JsonSchema>) as JsonSchema;
+  return inlined(root, $defs) as JsonSchema;
 }
 
 function inlined(value: unknown, definitions: Record<string, JsonSchema>): unknown {

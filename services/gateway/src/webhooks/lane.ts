@@ -54,12 +54,15 @@ export class Lane {
       return;
     }
     clearTimeout(this.timer);
-    this.working = this.round().then((again) => {
-      this.working = null;
-      if (this.isClosed) return;
-      if (this.isStale) this.look();
-      else if (again !== null) this.timer = setTimeout(() => this.look(), Math.min(again, LONGEST_TIMER_MS));
-    });
+    this.working = this.roundAndOn();
+  }
+
+  private async roundAndOn(): Promise<void> {
+    const again = await this.round();
+    this.working = null;
+    if (this.isClosed) return;
+    if (this.isStale) this.look();
+    else if (again !== null) this.timer = setTimeout(() => this.look(), Math.min(again, LONGEST_TIMER_MS));
   }
 
   /** Resolves when what was under way has ended. */
@@ -96,11 +99,11 @@ export class Lane {
   }
 
   private async deliver(held: WebhookCursor, next: readonly Next[]): Promise<number | null> {
-    let cursor: WebhookCursor | null = held;
+    let cursor: WebhookCursor | null = { ...held };
     for (const [place, { position, payload }] of next.entries()) {
       const isLast = place === next.length - 1;
       if (payload === null) {
-        cursor = { ...cursor, after: position };
+        cursor.after = position;
         if (isLast) await this.put({ ...cursor, owner: null });
         continue;
       }

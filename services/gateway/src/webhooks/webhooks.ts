@@ -198,9 +198,7 @@ export class Webhooks {
       const present = (await webhooks.cursor(account, id)) ?? newCursor(id, after);
       const moved = { ...newCursor(id, after), version: present.version };
       if (await webhooks.putCursor(account, moved)) return;
-      await this.options.store.accounts.get(account).then((found) => {
-        if (!found) throw noSuchWebhook();
-      });
+      if (!(await this.options.store.accounts.get(account))) throw noSuchWebhook();
     }
   }
 
