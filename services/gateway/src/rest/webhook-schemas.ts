@@ -97,7 +97,7 @@ export const graceSeconds = z
   .max(2_592_000)
   .default(86_400)
   .describe("For how long the secret before signs too, so that receivers change over in between.");
-export const accountOfAll = z.string().max(63).describe("In which account.");
+export const accountOfAll = z.string().max(63).optional().describe("In which account; needed.");
 
 export function show(webhook: WebhookRecord): z.output<typeof shown> {
   const { id, account, url, types, mailboxes, payload, name, disabled, createdAt, updatedAt } = webhook;

@@ -249,7 +249,10 @@ function routesFor(app: Scoped, { mail, store, webhooks }: RestOptions, isOne: b
     },
     handler: async (request, reply) => {
       const { scope } = await admit(request, reply);
-      const account = scope ?? (request.query as { account: string }).account;
+      const account = scope ?? (request.query as { account?: string }).account;
+      // Who may not ask learns that first, and not what is missing.
+      if (account === undefined)
+        throw new Failure("invalid-request", { errors: [{ path: "account", message: "says in which account" }] });
       return { items: (await webhooks.deliveries(scope, request.params.webhook, account)).map(showDelivery) };
     },
   });
