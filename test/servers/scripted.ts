@@ -13,7 +13,7 @@ export * from "./scripted/behaviours.ts";
 export { changes as changeCommands } from "./scripted/changes.ts";
 export { fetch as answerFetch } from "./scripted/fetch.ts";
 export { atom, type ScriptedCommand } from "./scripted/command.ts";
-export type { Behaviour, ScriptedConnection } from "./scripted/connection.ts";
+export type { Behaviour, OnLiteral, ScriptedConnection } from "./scripted/connection.ts";
 export { literal, quote, type ScriptedMailbox, type ScriptedMessage, scriptedMessage } from "./scripted/mailbox.ts";
 export type { Script } from "./scripted/script.ts";
 
@@ -104,9 +104,10 @@ class House {
     this.sockets.add(socket);
     if (this.script.security !== "tls") socket.on("data", (chunk: Buffer) => this.hear(chunk));
     let before = Promise.resolve();
-    const guest = new ScriptedConnection(socket, (command) => {
+    const serve = (command: ScriptedCommand): void => {
       before = before.then(() => this.serve(guest, command));
-    });
+    };
+    const guest = new ScriptedConnection(socket, serve, this.script.onLiteral);
     this.guests.add(guest);
     socket.on("close", () => {
       this.sockets.delete(socket);

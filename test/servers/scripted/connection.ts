@@ -7,11 +7,19 @@ import type { ScriptedMailbox } from "./mailbox.ts";
 /** What is done with a command. Nothing that it does not send is sent. */
 export type Behaviour = (connection: ScriptedConnection, command: ScriptedCommand) => void | Promise<void>;
 
+/**
+ * What is done with a literal that is announced at the end of a line and waits for leave: `refuse` forgets the line, which
+ * it has answered itself.
+ */
+export type OnLiteral = (connection: ScriptedConnection, line: string) => "take" | "refuse";
+
 /** One client's connection, as a behaviour sees it. */
 export class ScriptedConnection {
   selected: ScriptedMailbox | null = null;
   loggedIn = false;
   secure = false;
+  /** Told of octets that come, in place of reading them. */
+  onOctets: (() => void) | null = null;
   private socket: Socket;
   private buffer = "";
   private line = "";
@@ -19,10 +27,12 @@ export class ScriptedConnection {
   private missing = -1;
   private waitsForLine: ((line: string) => void) | null = null;
   private readonly onCommand: (command: ScriptedCommand) => void;
+  private readonly onLiteral: OnLiteral;
 
-  constructor(socket: Socket, onCommand: (command: ScriptedCommand) => void) {
+  constructor(socket: Socket, onCommand: (command: ScriptedCommand) => void, onLiteral: OnLiteral = () => "take") {
     this.socket = socket;
     this.onCommand = onCommand;
+    this.onLiteral = onLiteral;
     this.listen();
   }
 
@@ -81,6 +91,7 @@ export class ScriptedConnection {
   private listen(): void {
     this.socket.on("error", () => undefined);
     this.socket.on("data", (chunk: Buffer) => {
+      if (this.onOctets) return this.onOctets();
       this.buffer += chunk.toString("latin1");
       while (this.step());
     });
@@ -95,6 +106,11 @@ export class ScriptedConnection {
     this.buffer = this.buffer.slice(end + 2);
     const announced = /\{(\d+)(\+?)\}$/.exec(line);
     if (announced) {
+      if (announced[2] === "" && this.onLiteral(this, this.line + line) === "refuse") {
+        this.line = "";
+        this.literals = [];
+        return true;
+      }
       this.line += `${line.slice(0, announced.index)}\0`;
       this.missing = Number(announced[1]);
       if (announced[2] === "") void this.say("+ OK");

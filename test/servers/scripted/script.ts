@@ -1,4 +1,4 @@
-import type { Behaviour } from "./connection.ts";
+import type { Behaviour, OnLiteral } from "./connection.ts";
 import type { ScriptedMailbox } from "./mailbox.ts";
 
 /** How a scripted server behaves: well, where nothing else is said. */
@@ -18,4 +18,6 @@ export interface Script {
   mailboxes?: ScriptedMailbox[];
   /** By command in capitals (`LOGIN`, `UID FETCH`), in place of what the server would do. */
   on?: Record<string, Behaviour>;
+  /** Before a literal is taken. */
+  onLiteral?: OnLiteral;
 }

@@ -24,12 +24,15 @@ const byCodeOfChange: Record<string, FailureCode> = {
   TRYCREATE: "not-found",
   LIMIT: "upstream-limit",
   INUSE: "upstream-in-use",
+  // RFC 4469 section 4.2: what APPENDLIMIT (RFC 7889) is told by as well.
+  TOOBIG: "payload-too-large",
 };
 
 /** Servers without response codes say it in words; only these are sure enough. */
 const tooMany = /too many|maximum number of connections|connection limit|simultaneous/i;
 const unavailable = /temporar|try again|unavailable|internal error|server (is )?busy|timeout/i;
 const exists = /already exists|mailbox exists/i;
+const tooBig = /(message|literal)( size)?( is)? too (large|big)/i;
 const overQuota = /over ?quota|quota exceeded|mailbox (is )?full/i;
 
 export function upstreamOf(response: StatusResponse): Upstream {
@@ -50,6 +53,7 @@ export function refusal(command: string, response: StatusResponse, changes = fal
 
 function byChange({ code, text }: Upstream): FailureCode | undefined {
   if (code !== null) return byCodeOfChange[code];
+  if (tooBig.test(text)) return "payload-too-large";
   return exists.test(text) ? "mailbox-exists" : undefined;
 }
 

@@ -79,6 +79,8 @@ export interface Core extends CoreDeps {
   jobs: Jobs;
   /** Who expunges in a mailbox of a server that expunges all that is marked. */
   expunging: Turns;
+  /** Who stores messages that are alike. */
+  storing: Turns;
 }
 
 export type MailCore = Pick<
@@ -141,6 +143,7 @@ export function createCore(deps: CoreDeps): Core {
     read: new Remembered(octetsOf, READ_OCTETS),
     jobs: createJobs(() => core, deps.jobStore),
     expunging: new Turns(),
+    storing: new Turns(),
   };
   return core;
 }

@@ -60,13 +60,13 @@ function highest({ state }: OpenMailbox, rows: readonly Row[]): bigint {
 
 async function expungeThose(
   core: Core,
-  { results }: Chunk,
+  { results, call }: Chunk,
   open: OpenMailbox,
   rows: readonly Row[],
   since?: bigint,
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { modified, withheld } = await expungeRows(core, open, rows, since);
+  const { modified, withheld } = await expungeRows(core, open, rows, call, since);
   const now = await readFlags(
     open.session,
     rows.map(({ uid }) => uid),

@@ -98,7 +98,7 @@ async function copyThenRemove(core: Core, chunk: Chunk, transfer: Transfer): Pro
   for (const { target, uid } of rows)
     if (!arrivals.has(uid)) chunk.results.failed(target.id, messageGone().withOutcome("none"));
   if (safe.length === 0) return;
-  const { withheld } = await expungeRows(core, open, safe);
+  const { withheld } = await expungeRows(core, open, safe, chunk.call);
   const there = new Set((await open.session.fetch({ uids: uidsOf(safe) }, {})).map(({ uid }) => uid));
   const gone = safe.filter(({ uid }) => !there.has(uid));
   await tellArrived(core, chunk, transfer, gone, arrivals);

@@ -65,6 +65,14 @@ for (const [what, without] of Object.entries(servers))
       );
     });
 
+    it("messages of the same octets that are stored at the same moment have each their own id", async () => {
+      const text = source("Twin");
+      const stored = await Promise.all(Array.from({ length: 6 }, () => store("at-once", text)));
+      const ids = stored.map(({ message }) => message.id).sort();
+      assert.equal(new Set(ids).size, 6);
+      assert.deepEqual((await listed(house, "at-once", "inbox")).map(({ id }) => id).sort(), ids);
+    });
+
     it("a role that has no mailbox gets one", async () => {
       await store("made", source("Draft"), { where: { mailbox: "drafts" } });
       const client = await house.otherClient("made");

@@ -142,7 +142,7 @@ async function remove(core: Core, account: AccountRef, row: Row, call: Call): Pr
     if (open.state.uidValidity !== row.place.uidValidity) throw messageGone();
     const isHeld = row.target.ifMatch !== undefined && row.state.modseq !== null;
     const since = isHeld ? (row.state.modseq ?? undefined) : undefined;
-    const { modified, withheld } = await expungeRows(core, open, [row], since);
+    const { modified, withheld } = await expungeRows(core, open, [row], call, since);
     if (modified.size > 0) throw new Failure("precondition-failed", { detail: "The draft was changed meanwhile." });
     const left = await open.session.fetch({ uids: [row.uid] }, {});
     if (left.length > 0 && withheld) throw withheld;

@@ -2,11 +2,13 @@ import { type Call, Failure, isFailure } from "@postern/protocol";
 import type { MailboxRecord, MessagePlace } from "@postern/store";
 import type { Appended } from "../../imap/session.ts";
 import { afterwards } from "../afterwards.ts";
+import { aMomentLater } from "../changes/look-up.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import { noSuchMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import type { Spooled } from "../ports.ts";
 import { findStored } from "./find-stored.ts";
+import { messageIdOf } from "./message-id.ts";
 
 export interface NewMessage {
   /** The mailbox's key. */
@@ -31,7 +33,8 @@ const LARGE = 1 << 20;
 
 /**
  * Stores a message and tells where it is. Where the connection was lost it is looked for: what is found was stored; what is
- * not may yet appear, and the failure says `unknown`.
+ * not may yet appear, and the failure says `unknown`. Messages that might be taken for each other are stored one after the
+ * other, so that each finds its own.
  */
 export async function storeMessage(
   core: Core,
@@ -39,13 +42,20 @@ export async function storeMessage(
   message: NewMessage,
   call: Call,
 ): Promise<MessagePlace> {
+  const { mailbox, spooled } = message;
+  const likeness = `${spooled.size} ${await messageIdOf(spooled.octets())}`;
+  const work = (): Promise<MessagePlace> => store(core, account, message, call);
+  return core.storing.take(`append ${account.key} ${mailbox} ${likeness}`, work, call);
+}
+
+async function store(core: Core, account: AccountRef, message: NewMessage, call: Call): Promise<MessagePlace> {
   const before = await stateBefore(core, account, message.mailbox, call);
   let appended: Appended;
   try {
     appended = await append(core, account, before.record, message, call);
   } catch (error) {
     if (!isFailure(error) || error.outcome !== "unknown") throw error;
-    const found = await findStored(core, account, before, message, afterwards(call)).catch(() => null);
+    const found = await findLater(core, account, before, message, afterwards(call));
     if (found) return found;
     throw error;
   }
@@ -53,6 +63,21 @@ export async function storeMessage(
   const found = await findStored(core, account, before, message, afterwards(call));
   if (found) return found;
   throw new Failure("message-gone", { detail: "The message was stored, and is not there any more.", outcome: "done" });
+}
+
+/** What a server had received when the connection broke it may be storing still. */
+async function findLater(
+  core: Core,
+  account: AccountRef,
+  before: Before,
+  message: NewMessage,
+  call: Call,
+): Promise<MessagePlace | null> {
+  const look = (): Promise<MessagePlace | null> => findStored(core, account, before, message, call).catch(() => null);
+  const found = await look();
+  if (found) return found;
+  await aMomentLater();
+  return look();
 }
 
 async function stateBefore(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Before> {
@@ -83,7 +108,7 @@ async function append(
     core.ownership.assertHeld(account.id);
     return inPlaceOf === undefined ? session.append(path, items) : session.replace(path, inPlaceOf, items);
   });
-  if (appended === null) throw noSuchMailbox();
+  if (appended === null) throw noSuchMailbox().withOutcome("none");
   return appended;
 }
 

@@ -1,4 +1,4 @@
-import { Failure } from "@postern/protocol";
+import { type Call, Failure } from "@postern/protocol";
 import type { Core } from "../core.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import type { Row } from "./admit.ts";
@@ -17,10 +17,16 @@ export interface Expunged {
  * marked `\Deleted` (RFC 4315 section 1): it is not sent where others have marked any, and the marks that were made for it
  * are taken back. Two of our own would take each other's marks for those of others, so they take turns.
  */
-export function expungeRows(core: Core, open: OpenMailbox, rows: readonly Row[], since?: bigint): Promise<Expunged> {
+export function expungeRows(
+  core: Core,
+  open: OpenMailbox,
+  rows: readonly Row[],
+  call: Call,
+  since?: bigint,
+): Promise<Expunged> {
   const { session, account, record } = open;
   const work = (): Promise<Expunged> => markAndExpunge(core, open, rows, since);
-  return session.abilities.uidPlus ? work() : core.expunging.take(`${account.key} ${record.key}`, work);
+  return session.abilities.uidPlus ? work() : core.expunging.take(`expunge ${account.key} ${record.key}`, work, call);
 }
 
 async function markAndExpunge(core: Core, open: OpenMailbox, rows: readonly Row[], since?: bigint): Promise<Expunged> {

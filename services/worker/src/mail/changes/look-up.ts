@@ -27,12 +27,17 @@ export async function lookUp<T>(
   try {
     const found = await ask();
     if (failure.outcome === "none" || isSeen(found)) return { found, isFinal: true };
-    await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
+    await aMomentLater();
     return { found: await ask(), isFinal: isFailure(failure, "upstream-unreachable") };
   } catch (error) {
     if (!isFailure(error)) throw error;
     return null;
   }
+}
+
+/** What is under way when a connection breaks is over by then, nearly always. */
+export function aMomentLater(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
 }
 
 /** What ended a change that had begun: where it does not tell its outcome, something may have been sent before. Throws defects. */
