@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Behaviour } from "./connection.ts";
+import type { Behaviour, ScriptedConnection } from "./connection.ts";
 
 /** The ways in which servers misbehave, each for `on` of a script. */
 
@@ -81,4 +81,30 @@ export function inTurn(...behaviours: [Behaviour, ...Behaviour[]]): Behaviour {
     turn += 1;
     return behaviour(connection, command);
   };
+}
+
+/** The same connection, whose client is gone when the command has been carried out: its answer never comes. */
+export function cutAfter(perform: Behaviour): Behaviour {
+  return async (connection, command) => {
+    await perform(
+      saying(connection, async () => undefined),
+      command,
+    );
+    connection.drop();
+  };
+}
+
+/** The same with other words; what comes to nothing is not said. */
+export function reworded(perform: Behaviour, words: (line: string) => string): Behaviour {
+  return (connection, command) => {
+    const say = (...lines: string[]): Promise<void> =>
+      connection.say(...lines.map(words).filter((line) => line !== ""));
+    return perform(saying(connection, say), command);
+  };
+}
+
+function saying(connection: ScriptedConnection, say: ScriptedConnection["say"]): ScriptedConnection {
+  return new Proxy(connection, {
+    get: (target, name) => (name === "say" ? say : Reflect.get(target, name, target)),
+  });
 }

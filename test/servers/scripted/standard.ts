@@ -1,3 +1,4 @@
+import { arrivals } from "./arrivals.ts";
 import { changes } from "./changes.ts";
 import { atom, type ScriptedCommand } from "./command.ts";
 import type { Behaviour, ScriptedConnection } from "./connection.ts";
@@ -64,6 +65,7 @@ export function standard(script: Script): Record<string, Behaviour> {
     EXAMINE: opening("READ-ONLY"),
     SELECT: opening("READ-WRITE"),
     ...changes(mailboxes),
+    ...arrivals(mailboxes),
     FETCH: fetch,
     "UID FETCH": fetch,
     "UID SEARCH": search,

@@ -1,5 +1,5 @@
 import { type Call, Failure, type Input, type Output } from "@postern/protocol";
-import { admit, isConditional, preconditionFailed, type Row } from "./changes/admit.ts";
+import { admit, hasFlag, isConditional, preconditionFailed, type Row } from "./changes/admit.ts";
 import { stillThere } from "./changes/arrivals.ts";
 import { expungeRows } from "./changes/expunge.ts";
 import { failureOfChange, lookUp, withOutcome } from "./changes/look-up.ts";
@@ -118,11 +118,8 @@ async function settle(core: Core, chunk: Chunk, { open, rows }: Attempt, failure
   for (const { target, uid, state } of left) {
     const now = seen?.found?.flags.get(uid);
     if (seen?.found && !seen.found.there.has(uid)) chunk.results.done(target.id, null);
-    else if (now && isMarked(now.flags) && !isMarked(state.flags)) chunk.results.failed(target.id, leftBehind());
+    else if (now && hasFlag(now, "\\deleted") && !hasFlag(state, "\\deleted"))
+      chunk.results.failed(target.id, leftBehind());
     else chunk.results.failed(target.id, withOutcome(failure, now && seen?.isFinal ? "none" : "unknown"));
   }
-}
-
-function isMarked(flags: readonly string[]): boolean {
-  return flags.some((flag) => flag.toLowerCase() === "\\deleted");
 }

@@ -1,8 +1,8 @@
 import { type Call, Failure, isFailure } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import { afterwards } from "../afterwards.ts";
-import { admit, type Row } from "../changes/admit.ts";
-import { expungeRows, expungeWithheld } from "../changes/expunge.ts";
+import { admit, hasFlag, type Row } from "../changes/admit.ts";
+import { expungeWithheld } from "../changes/expunge.ts";
 import { Results } from "../changes/run.ts";
 import type { Core } from "../core.ts";
 import { messageGone, openForMessages, type Place, placeOf } from "../locate-message.ts";
@@ -11,7 +11,8 @@ import type { OpenMailbox } from "../open-mailbox.ts";
 import { birthIn, evidenceKinds, handleOf } from "../places/handle.ts";
 import { fetchFacts } from "../rows/facts.ts";
 import type { Spooled } from "../ports.ts";
-import { type NewMessage, storeMessage } from "./store-message.ts";
+import { isGone, removeOld, takeBack } from "./remove-old.ts";
+import { type NewMessage, type StoredMessage, storeMessage } from "./store-message.ts";
 
 export interface Replacement {
   /** The id of the message that goes, which the new one then has. */
@@ -45,17 +46,55 @@ export async function replaceMessage(
     const old = await look(core, account, place, replacement, call);
     const flags = replacement.flags ?? old.row.state.flags;
     const message: NewMessage = { ...replacement, flags, mailbox: place.mailbox };
-    if (old.atOnce) {
-      const stored = await storeMessage(core, account, { ...message, inPlaceOf: place.uid }, call);
-      await core.places.noteMoved(account, [place], { ...stored, uids: [stored.uid] });
-      await knowAnew(core, account, replacement.replaces, stored, afterwards(call));
-      return;
-    }
-    const stored = await storeMessage(core, account, message, call);
-    await core.places.noteMoved(account, [place], { ...stored, uids: [stored.uid] });
-    await removeOld(core, account, old.row, stored, afterwards(call));
-    await knowAnew(core, account, replacement.replaces, stored, afterwards(call));
+    const later = afterwards(call);
+    const stored = old.atOnce
+      ? await storeInPlaceOf(core, account, old.row, message, replacement, call)
+      : await storeMessage(core, account, message, call);
+    // A server whose answer was lost may have broken off between the two halves of a REPLACE.
+    const isOver = old.atOnce && (!stored.isFound || (await isGone(core, account, old.row, later)));
+    await giveId(core, account, old.row, stored, isOver, later);
+    if (!isOver) await removeOld(core, account, old.row, stored, later);
+    await knowAnew(core, account, replacement.replaces, stored, later);
   });
+}
+
+/** By REPLACE, which has no condition: the old one is looked at once more on the same connection. */
+async function storeInPlaceOf(
+  core: Core,
+  account: AccountRef,
+  row: Row,
+  message: NewMessage,
+  replacement: Replacement,
+  call: Call,
+): Promise<StoredMessage> {
+  const check = async (open: OpenMailbox): Promise<void> => {
+    await admitOld(open, row.place, replacement, call);
+  };
+  try {
+    return await storeMessage(core, account, { ...message, inPlaceOf: { uid: row.uid, check } }, call);
+  } catch (error) {
+    const isRefused = isFailure(error, "upstream-refused") || isFailure(error, "not-found");
+    if (isRefused && (await isGone(core, account, row, afterwards(call)))) throw messageGone().withOutcome("none");
+    throw error;
+  }
+}
+
+/** Where it cannot be written down that the id is the new one's, the old one keeps it. */
+async function giveId(
+  core: Core,
+  account: AccountRef,
+  { place }: Row,
+  stored: StoredMessage,
+  isOver: boolean,
+  call: Call,
+): Promise<void> {
+  try {
+    await core.places.noteMoved(account, [place], { ...stored, uids: [stored.uid] });
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    if (isOver) throw error.withOutcome("done");
+    throw await takeBack(core, account, stored, error, call);
+  }
 }
 
 /** From now on the id is known again by what the new one is, so that it outlives its move. It is replaced without that too. */
@@ -79,32 +118,33 @@ async function knowAnew(
   }
 }
 
-async function look(
-  core: Core,
-  account: AccountRef,
-  place: Place,
-  { replaces, ifMatch }: Replacement,
-  call: Call,
-): Promise<Old> {
+async function look(core: Core, account: AccountRef, place: Place, replacement: Replacement, call: Call): Promise<Old> {
   const request = { account, mailbox: place.mailbox, lane: "interactive", call, write: true } as const;
   return openForMessages(core, request, async (open) => {
-    const results = new Results();
-    const target = { id: replaces, ...(ifMatch && { ifMatch }) };
-    const wishes = [{ target, place }];
-    const chunk = { account, mailbox: place.mailbox, wishes, results, lane: "interactive", call } as const;
-    const [row] = await admit(open, chunk);
-    if (!row) {
-      const result = results.of(replaces);
-      throw result.ok ? messageGone() : Failure.fromJSON(result.failure);
-    }
-    demandDraft(row);
+    const row = await admitOld(open, place, replacement, call);
     await demandRemovable(open, row);
     return { row, atOnce: open.session.abilities.replace };
   });
 }
 
+/** Throws where it is not there, not as `ifMatch` says, or no draft. */
+async function admitOld(open: OpenMailbox, place: Place, { replaces, ifMatch }: Replacement, call: Call): Promise<Row> {
+  const { account } = open;
+  const results = new Results();
+  const target = { id: replaces, ...(ifMatch && { ifMatch }) };
+  const wishes = [{ target, place }];
+  const chunk = { account, mailbox: place.mailbox, wishes, results, lane: "interactive", call } as const;
+  const [row] = await admit(open, chunk);
+  if (!row) {
+    const result = results.of(replaces);
+    throw result.ok ? messageGone() : Failure.fromJSON(result.failure);
+  }
+  demandDraft(row);
+  return row;
+}
+
 function demandDraft({ state }: Row): void {
-  if (hasFlag(state.flags, "\\draft")) return;
+  if (hasFlag(state, "\\draft")) return;
   const detail = "Only a draft, a message with the flag \\Draft, can be replaced.";
   throw new Failure("not-possible", { detail, outcome: "none" });
 }
@@ -115,53 +155,4 @@ async function demandRemovable({ session }: OpenMailbox, { uid }: Row): Promise<
   const marked = (await session.search({ flag: "\\Deleted" })).filter((each) => each !== uid);
   if (marked.length === 0) return;
   throw expungeWithheld(marked.length);
-}
-
-/** Where the old one stays, its id stays with it, and the new one goes. */
-async function removeOld(core: Core, account: AccountRef, row: Row, stored: MessagePlace, call: Call): Promise<void> {
-  try {
-    await remove(core, account, row, call);
-  } catch (error) {
-    if (await isGone(core, account, row, call)) return;
-    await core.places.noteMoved(account, [stored], { ...row.place, uids: [row.uid] });
-    await core.places.noteGone(account, [stored]);
-    await remove(core, account, { ...row, uid: stored.uid, place: { ...stored, isMoved: false } }, call).catch(
-      () => null,
-    );
-    const failure = Failure.from(error);
-    if (failure.code === "internal") throw error;
-    throw failure.withOutcome(isFailure(error, "precondition-failed") ? "none" : "unknown");
-  }
-}
-
-/** Throws `precondition-failed` where it was changed since it was looked at. */
-async function remove(core: Core, account: AccountRef, row: Row, call: Call): Promise<void> {
-  const { mailbox } = row.place;
-  const request = { account, mailbox, lane: "interactive", call, write: true } as const;
-  await openForMessages(core, request, async (open) => {
-    if (open.state.uidValidity !== row.place.uidValidity) throw messageGone();
-    const isHeld = row.target.ifMatch !== undefined && row.state.modseq !== null;
-    const since = isHeld ? (row.state.modseq ?? undefined) : undefined;
-    const { modified, withheld } = await expungeRows(core, open, [row], call, since);
-    if (modified.size > 0) throw new Failure("precondition-failed", { detail: "The draft was changed meanwhile." });
-    const left = await open.session.fetch({ uids: [row.uid] }, {});
-    if (left.length > 0 && withheld) throw withheld;
-    if (left.length > 0) throw new Failure("partly-done", { detail: "The mail server did not expunge the old draft." });
-  });
-}
-
-async function isGone(core: Core, account: AccountRef, { place, uid }: Row, call: Call): Promise<boolean> {
-  const request = { account, mailbox: place.mailbox, lane: "interactive", call } as const;
-  try {
-    return await openForMessages(core, request, async ({ session, state }) => {
-      if (state.uidValidity !== place.uidValidity) return true;
-      return (await session.fetch({ uids: [uid] }, {})).length === 0;
-    });
-  } catch {
-    return false;
-  }
-}
-
-function hasFlag(flags: readonly string[], wanted: string): boolean {
-  return flags.some((flag) => flag.toLowerCase() === wanted);
 }

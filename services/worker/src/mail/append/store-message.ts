@@ -5,7 +5,8 @@ import { afterwards } from "../afterwards.ts";
 import { aMomentLater } from "../changes/look-up.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import { noSuchMailbox, openMailbox, prove } from "../open-mailbox.ts";
+import { openForMessages } from "../locate-message.ts";
+import { noSuchMailbox, type OpenMailbox, openMailbox, prove } from "../open-mailbox.ts";
 import type { Spooled } from "../ports.ts";
 import { findStored } from "./find-stored.ts";
 import { messageIdOf } from "./message-id.ts";
@@ -17,8 +18,20 @@ export interface NewMessage {
   /** Null: now. */
   receivedAt: Date | null;
   spooled: Spooled;
-  /** The UID of a message of the mailbox that goes in the same step, where the server can do that. */
-  inPlaceOf?: number;
+  /** A message of the mailbox that goes in the same step, where the server can do that. */
+  inPlaceOf?: InPlaceOf;
+}
+
+export interface InPlaceOf {
+  uid: number;
+  /** Throws where it is not, or not any more, the one that is to go. */
+  check: (open: OpenMailbox) => Promise<void>;
+}
+
+/** Where a message is that was stored. */
+export interface StoredMessage extends MessagePlace {
+  /** Its answer was lost, and it was found. */
+  isFound?: true;
 }
 
 /** A mailbox as it was before a message was stored in it: what is found in it later at or above `uidNext` is new. */
@@ -41,14 +54,14 @@ export async function storeMessage(
   account: AccountRef,
   message: NewMessage,
   call: Call,
-): Promise<MessagePlace> {
+): Promise<StoredMessage> {
   const { mailbox, spooled } = message;
   const likeness = `${spooled.size} ${await messageIdOf(spooled.octets())}`;
-  const work = (): Promise<MessagePlace> => store(core, account, message, call);
+  const work = (): Promise<StoredMessage> => store(core, account, message, call);
   return core.storing.take(`append ${account.key} ${mailbox} ${likeness}`, work, call);
 }
 
-async function store(core: Core, account: AccountRef, message: NewMessage, call: Call): Promise<MessagePlace> {
+async function store(core: Core, account: AccountRef, message: NewMessage, call: Call): Promise<StoredMessage> {
   const before = await stateBefore(core, account, message.mailbox, call);
   let appended: Appended;
   try {
@@ -56,7 +69,7 @@ async function store(core: Core, account: AccountRef, message: NewMessage, call:
   } catch (error) {
     if (!isFailure(error) || error.outcome !== "unknown") throw error;
     const found = await findLater(core, account, before, message, afterwards(call));
-    if (found) return found;
+    if (found) return { ...found, isFound: true };
     throw error;
   }
   if (appended.uid !== null) return placeOf(core, account, before, appended, call);
@@ -97,17 +110,22 @@ async function append(
   core: Core,
   account: AccountRef,
   { path }: MailboxRecord,
-  { flags, receivedAt, spooled, inPlaceOf }: NewMessage,
+  { mailbox, flags, receivedAt, spooled, inPlaceOf }: NewMessage,
   call: Call,
 ): Promise<Appended> {
   const lane = spooled.size > LARGE ? "bulk" : "interactive";
   const { size, octets } = spooled;
   const items = { flags, internalDate: receivedAt, size, octets };
-  const appended = await core.sessions.use({ account: account.id, lane, call }, async (session) => {
-    if (inPlaceOf !== undefined && !(await session.select(path))) return null;
-    core.ownership.assertHeld(account.id);
-    return inPlaceOf === undefined ? session.append(path, items) : session.replace(path, inPlaceOf, items);
-  });
+  const appended = inPlaceOf
+    ? await openForMessages(core, { account, mailbox, lane, call, write: true }, async (open) => {
+        await inPlaceOf.check(open);
+        core.ownership.assertHeld(account.id);
+        return open.session.replace(open.record.path, inPlaceOf.uid, items);
+      })
+    : await core.sessions.use({ account: account.id, lane, call }, (session) => {
+        core.ownership.assertHeld(account.id);
+        return session.append(path, items);
+      });
   if (appended === null) throw noSuchMailbox().withOutcome("none");
   return appended;
 }

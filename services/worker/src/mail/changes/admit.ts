@@ -49,6 +49,11 @@ export function flagState({ flags = [], modseq }: FetchedMessage): FlagState {
   return { flags: flags.filter((flag) => !/^\\recent$/i.test(flag)), modseq: modseq ?? null };
 }
 
+/** `flag` in lower case. */
+export function hasFlag({ flags }: FlagState, flag: string): boolean {
+  return flags.some((each) => each.toLowerCase() === flag);
+}
+
 async function matches(open: OpenMailbox, { target, uid, state }: Row): Promise<boolean> {
   if (target.ifMatch === undefined || target.ifMatch.includes("*")) return true;
   return target.ifMatch.includes(await messageEtag(open, uid, state));

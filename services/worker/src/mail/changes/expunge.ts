@@ -1,9 +1,11 @@
 import { type Call, Failure } from "@postern/protocol";
 import type { Core } from "../core.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
-import type { Row } from "./admit.ts";
+import { hasFlag, type Row } from "./admit.ts";
 
 const DELETED = ["\\Deleted"];
+
+type Expunging = Pick<Row, "uid" | "state">;
 
 export interface Expunged {
   /** Left as they were, because they were changed after `since`. */
@@ -20,7 +22,7 @@ export interface Expunged {
 export function expungeRows(
   core: Core,
   open: OpenMailbox,
-  rows: readonly Row[],
+  rows: readonly Expunging[],
   call: Call,
   since?: bigint,
 ): Promise<Expunged> {
@@ -29,7 +31,12 @@ export function expungeRows(
   return session.abilities.uidPlus ? work() : core.expunging.take(`expunge ${account.key} ${record.key}`, work, call);
 }
 
-async function markAndExpunge(core: Core, open: OpenMailbox, rows: readonly Row[], since?: bigint): Promise<Expunged> {
+async function markAndExpunge(
+  core: Core,
+  open: OpenMailbox,
+  rows: readonly Expunging[],
+  since?: bigint,
+): Promise<Expunged> {
   const { account, session } = open;
   core.ownership.assertHeld(account.id);
   const stored = await session.store(
@@ -49,7 +56,7 @@ async function markAndExpunge(core: Core, open: OpenMailbox, rows: readonly Row[
 async function expungeIfAlone(
   core: Core,
   { account, session }: OpenMailbox,
-  marked: readonly Row[],
+  marked: readonly Expunging[],
 ): Promise<Failure | null> {
   const ours = new Set(marked.map(({ uid }) => uid));
   const others = (await session.search({ flag: "\\Deleted" })).filter((uid) => !ours.has(uid));
@@ -58,7 +65,7 @@ async function expungeIfAlone(
     await session.expungeAll();
     return null;
   }
-  const before = marked.filter(({ state }) => !state.flags.some((flag) => flag.toLowerCase() === "\\deleted"));
+  const before = marked.filter(({ state }) => !hasFlag(state, "\\deleted"));
   await session.store(
     before.map(({ uid }) => uid),
     { remove: DELETED },

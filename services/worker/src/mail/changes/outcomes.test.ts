@@ -4,9 +4,10 @@ import type { ChangeResult } from "@postern/protocol";
 import {
   type Behaviour,
   changeCommands,
+  cutAfter,
   drop,
   no,
-  type ScriptedConnection,
+  reworded,
   type ScriptedMailbox,
   scriptedMessage,
   type ScriptedServer,
@@ -17,29 +18,9 @@ import { type CoreOver, newCall, startCore } from "../../testing/core-house.ts";
 
 const FULL = ["IMAP4rev1", "CONDSTORE", "UIDPLUS", "MOVE"];
 
-/** The same connection, whose client is gone when the command has been carried out: its answer never comes. */
-const cutAfter =
-  (perform: Behaviour): Behaviour =>
-  async (connection, command) => {
-    const say = async (): Promise<void> => undefined;
-    const deaf: ScriptedConnection = new Proxy(connection, {
-      get: (target, name) => (name === "say" ? say : Reflect.get(target, name, target)),
-    });
-    await perform(deaf, command);
-    connection.drop();
-  };
-
 /** The same without the response code that tells what became of which message. */
-const withoutCopyUid =
-  (perform: Behaviour): Behaviour =>
-  async (connection, command) => {
-    const say = (...lines: string[]): Promise<void> =>
-      connection.say(...lines.map((line) => line.replace(/\[COPYUID [^\]]*\] /, "")));
-    const terse: ScriptedConnection = new Proxy(connection, {
-      get: (target, name) => (name === "say" ? say : Reflect.get(target, name, target)),
-    });
-    await perform(terse, command);
-  };
+const withoutCopyUid = (perform: Behaviour): Behaviour =>
+  reworded(perform, (line) => line.replace(/\[COPYUID [^\]]*\] /, ""));
 
 interface World {
   core: CoreOver;
