@@ -81,6 +81,8 @@ const mailboxBody = z.object({
   mailboxId: z.string().nullable(),
   uidNext: z.number().nullable(),
   goneAt: z.number().nullable(),
+  // Records from before it was kept have none.
+  sightings: z.array(z.tuple([z.number(), z.number()])).default([]),
 });
 
 /** Without the key, which the storage gives. */

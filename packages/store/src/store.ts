@@ -132,6 +132,11 @@ export interface MailboxRecord {
   uidNext: number | null;
   /** Epoch milliseconds when it was last seen missing from LIST; null while it is there. Its key is never given again. */
   goneAt: number | null;
+  /**
+   * Since when which UIDNEXT was known, under the present UIDVALIDITY, ascending: what has a UID below it was there by then.
+   * Counted by the account: every number is one more than all that its mailboxes had before. The last few are kept.
+   */
+  sightings: [count: number, uidNext: number][];
 }
 
 export interface MailboxChanges {
@@ -203,6 +208,10 @@ export interface PlaceStore {
   note(account: PlacesOwner, shown: readonly Evidence[]): Promise<void>;
   /** What births can be known again by; null: never shown, or forgotten. */
   handlesOf(accountId: string, births: readonly MessagePlace[]): Promise<(string | null)[]>;
+  /** Messages of which note was taken were seen where they were, at this count of their mailboxes' sightings. */
+  saw(account: PlacesOwner, births: readonly MessagePlace[], count: number): Promise<void>;
+  /** The highest count at which each was seen; 0: nobody knows. */
+  seenAt(accountId: string, births: readonly MessagePlace[]): Promise<number[]>;
 }
 
 /** What a message can be known again by when it is not where it was. */

@@ -11,7 +11,16 @@ export function mailboxesContract(pair: () => Pair): void {
     await one.accounts.create(account("mbx-keys"));
     assert.deepEqual(await one.mailboxes.list("mbx-keys"), { version: 0, records: [] });
     const add = [
-      mailbox("INBOX", { uidValidity: 2 ** 32 - 1, formerUidValidities: [1, 2], mailboxId: "F123", uidNext: 7 }),
+      mailbox("INBOX", {
+        uidValidity: 2 ** 32 - 1,
+        formerUidValidities: [1, 2],
+        mailboxId: "F123",
+        uidNext: 7,
+        sightings: [
+          [3, 5],
+          [9, 7],
+        ],
+      }),
       mailbox("Entwürfe/日本語 📬", { uidValidity: null, uidNext: null }),
       mailbox("a\u0000b}{\ud800", { goneAt: 1_790_000_000_000 }),
     ];

@@ -130,6 +130,27 @@ export function placesContract(pair: () => Pair): void {
     assert.deepEqual(await one.places.show(ada, [seen(1, "x.old"), seen(2, "x.new")]), [[], [at(1, 1)]]);
   });
 
+  test("when messages were seen last is known of those that were noted, and never becomes less", async () => {
+    const { one, other } = pair();
+    const ada = await owner("plc-seen");
+    const births = [at(1, 1), at(1, 2), at(1, 3)];
+    await one.places.show(ada, [
+      { birth: at(1, 1), handle: "print:a:b:c" },
+      { birth: at(1, 2), handle: "x.b" },
+    ]);
+    assert.deepEqual(await other.places.seenAt(ada.id, births), [0, 0, 0]);
+    await one.places.saw(ada, births, 7);
+    await other.places.saw(ada, [at(1, 2)], 9);
+    await one.places.saw(ada, [at(1, 2)], 8);
+    assert.deepEqual(await one.places.seenAt(ada.id, births), [7, 9, 0]);
+    assert.deepEqual(await other.places.handlesOf(ada.id, births), ["print:a:b:c", "x.b", null]);
+    assert.deepEqual(await one.places.show(ada, [{ birth: at(2, 1), handle: "x.b" }]), [[at(1, 2)]]);
+    await one.places.forget(ada, [at(1, 1)]);
+    assert.deepEqual(await other.places.seenAt(ada.id, births), [0, 9, 0]);
+    await one.accounts.remove(ada.id);
+    await assert.rejects(one.places.saw(ada, births, 1), (error) => isFailure(error, "not-found"));
+  });
+
   test("nothing is known again as what was deleted for good", async () => {
     const { one, other } = pair();
     const ada = await owner("plc-deleted");

@@ -45,7 +45,16 @@ export function token(id: string, changes: Partial<TokenRecord> = {}): TokenReco
 }
 
 export function mailbox(path: string, changes: Partial<MailboxRecord> = {}): Omit<MailboxRecord, "key"> {
-  return { path, uidValidity: 1, formerUidValidities: [], mailboxId: null, uidNext: 1, goneAt: null, ...changes };
+  return {
+    path,
+    uidValidity: 1,
+    formerUidValidities: [],
+    mailboxId: null,
+    uidNext: 1,
+    goneAt: null,
+    sightings: [],
+    ...changes,
+  };
 }
 
 export function holder(id: string): LeaseHolder {

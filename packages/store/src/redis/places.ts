@@ -31,7 +31,8 @@ const move = script(`
 `);
 
 /**
- * Evidence lies in many small hashes, which Redis packs tightly: `of:N` from birth to handle, `by:N` from handle to births.
+ * Evidence lies in many small hashes, which Redis packs tightly: `of:N` from birth to handle and, after a space, the count
+ * at which the message was seen last, if any; `by:N` from handle to births.
  * A hash that is full loses what it has had for the longest.
  */
 const BUCKETS = 1_024;
@@ -85,6 +86,18 @@ const forgetEvidence = script(`${evidence}
   return 1
 `);
 
+/** Keys: the record, then `of` for each. Arguments: the account's key, the count, then each birth. */
+const saw = script(`
+  if redis.call('HGET', KEYS[1], 'key') ~= ARGV[1] then return nil end
+  for at = 2, #KEYS do
+    local handle, seen = string.match(redis.call('HGET', KEYS[at], ARGV[at + 1]) or '', '^(%S+) ?(%d*)$')
+    if handle and tonumber(ARGV[2]) > (tonumber(seen) or 0) then
+      redis.call('HSET', KEYS[at], ARGV[at + 1], handle .. ' ' .. ARGV[2])
+    end
+  end
+  return 1
+`);
+
 const bucketOf = (text: string): string => String(crc32(text) % BUCKETS);
 
 /** Places. */
@@ -123,14 +136,18 @@ export function redisPlaces(link: Link): PlaceStore {
     ]);
     return [keys.account(id), ...hashes];
   };
-  /** Sent in one turn: one round trip. */
-  const handlesOf = (id: string, births: readonly MessagePlace[]): Promise<(string | null)[]> =>
+  const ofKey = (id: string, birth: string): string => `${keys.evidence(id)}of:${bucketOf(birth)}`;
+  /** What is known of births: the handle, and the count. Sent in one turn: one round trip. */
+  const known = (id: string, births: readonly MessagePlace[]): Promise<(string[] | null)[]> =>
     Promise.all(
       births.map(writePlace).map(async (birth) => {
-        const hash = `${keys.evidence(id)}of:${bucketOf(birth)}`;
-        return asText(await link.send(hash, "HGET", hash, birth));
+        const hash = ofKey(id, birth);
+        const value = asText(await link.send(hash, "HGET", hash, birth));
+        return value === null ? null : value.split(" ");
       }),
     );
+  const handlesOf = async (id: string, births: readonly MessagePlace[]): Promise<(string | null)[]> =>
+    (await known(id, births)).map((value) => value?.[0] ?? null);
   const forgetHandles = async (
     { id, key }: PlacesOwner,
     births: readonly MessagePlace[],
@@ -160,6 +177,14 @@ export function redisPlaces(link: Link): PlaceStore {
       await showAll(owner, shown, "note");
     },
     handlesOf,
+    saw: async ({ id, key }, births, count) => {
+      if (births.length === 0) return;
+      const written = births.map(writePlace);
+      const touched: [string, ...string[]] = [keys.account(id), ...written.map((birth) => ofKey(id, birth))];
+      const done = await link.run(saw, touched, [String(key), String(count), ...written]);
+      if (done === null) throw new Failure("not-found", { detail: "The account is gone" });
+    },
+    seenAt: async (id, births) => (await known(id, births)).map((value) => Number(value?.[1] ?? 0)),
     placesOf: (id, births) => look(keys.moves(id), births),
     birthsAt: (id, places) => look(keys.arrivals(id), places),
     travelled: async (id) => {

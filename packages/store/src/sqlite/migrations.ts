@@ -202,6 +202,9 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX webhook_deliveries_by_id ON webhook_deliveries (account, webhook, id);
   CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (account, webhook, sequence);
   `,
+  `
+  ALTER TABLE evidence ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 export const cacheMigrations: readonly string[] = [

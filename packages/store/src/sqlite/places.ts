@@ -91,6 +91,14 @@ export function sqlitePlaces(database: Database): PlaceStore {
           for (const each of shown) evidence.note(owner.id, each);
         }),
       ),
+    saw: (owner, births, count) =>
+      guarded(database, () =>
+        database.transaction(() => {
+          requireAccount(owner);
+          evidence.saw(owner.id, births, count);
+        }),
+      ),
+    seenAt: (id, births) => guarded(database, () => evidence.seenAt(id, births)),
     handlesOf: (id, births) => guarded(database, () => evidence.handlesOf(id, births)),
   };
 }

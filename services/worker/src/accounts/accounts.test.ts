@@ -240,7 +240,15 @@ test("deleting erases all that was kept of the account, and takes it out of the 
   await house.create({ id: "ada", imap: settings(nowhere) });
   await house.create({ id: "bob", imap: settings(nowhere) });
   const { key } = await house.record("ada");
-  const mailbox = { path: "INBOX", uidValidity: 1, formerUidValidities: [], mailboxId: null, uidNext: 1, goneAt: null };
+  const mailbox = {
+    path: "INBOX",
+    uidValidity: 1,
+    formerUidValidities: [],
+    mailboxId: null,
+    uidNext: 1,
+    goneAt: null,
+    sightings: [],
+  };
   await store.mailboxes.apply("ada", 0, { add: [mailbox], update: [] });
   await store.cache.setMany("ada", [["k", new Uint8Array([1])]], 60);
   const token = { hash: "00".repeat(32), name: null, scopes: ["read" as const], createdAt: 1, expiresAt: null };

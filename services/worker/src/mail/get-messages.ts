@@ -86,7 +86,9 @@ async function readGroup(
   const mark = proved && markOf(mailbox, proved.proof);
   const question = canonical({ account: account.key, ids: group.map(({ id }) => id), fields: [...fields].sort() });
   const results = await orFailure(
-    proved === null || mark === null ? read() : core.read.recall(question, { mark, asOf: proved.proof.asOf }, read),
+    proved === null || mark === null
+      ? read()
+      : core.read.recall(question, { mark: `${mark} ${proved.count}`, asOf: proved.proof.asOf }, read),
   );
   return "failure" in results ? group.map(({ id }) => [id, results]) : results;
 }

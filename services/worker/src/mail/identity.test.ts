@@ -116,6 +116,49 @@ function suite(options: Options): void {
     assert.deepEqual(await ids("Box"), [copy]);
   });
 
+  for (const first of ["the id", "the copy"])
+    it(`are never of copies that were there while the original was still seen, ${first} asked for first`, async () => {
+      const { id, plain, ids, get } = await withLetters(2, "Box");
+      const [other = "", known = ""] = await ids("INBOX");
+      await plain.command("UID COPY 1 Box");
+      await house.core.listMailboxes({ account: id }, newCall());
+      assert.deepEqual(await ids("INBOX"), [other, known]);
+      await plain.command("UID STORE 1 +FLAGS.SILENT (\\Deleted)");
+      await plain.command("EXPUNGE");
+      if (first === "the id") assert.deepEqual(await get(known), ["message-gone"]);
+      const [copy = known] = await ids("Box");
+      assert.notEqual(copy, known);
+      assert.deepEqual(await get(other, known, copy), ["m1 in INBOX", "message-gone", "m0 in Box"]);
+    });
+
+  it("are never of copies that were there while another process saw the original", async () => {
+    const { id, plain, ids } = await withLetters(1, "Box");
+    const [known = ""] = await ids("INBOX");
+    await plain.command("UID COPY 1 Box");
+    await house.core.listMailboxes({ account: id }, newCall());
+    assert.deepEqual(await ids("INBOX"), [known]);
+    await plain.command("UID STORE 1 +FLAGS.SILENT (\\Deleted)");
+    await plain.command("EXPUNGE");
+    const { results } = await house.anotherCore().getMessages({ account: id, ids: [known], fields: ["id"] }, newCall());
+    assert.deepEqual(
+      results.map((result) => "failure" in result && result.failure.code),
+      ["message-gone"],
+    );
+  });
+
+  it("are found where another client has moved what was seen again and again, among others that came before", async () => {
+    const { id, plain, ids, get } = await withLetters(3, "Box", "Other");
+    const known = await ids("INBOX");
+    for (const uid of [1, 2]) {
+      await plain.command(`UID COPY ${uid} Box`);
+      await house.core.listMailboxes({ account: id }, newCall());
+      assert.deepEqual(await ids("INBOX"), known);
+    }
+    await move(plain, "1,3", "Other");
+    assert.deepEqual(await get(...known), ["m2 in Other", "m1 in INBOX", "m0 in Other"]);
+    assert.equal(new Set([...known, ...(await ids("Box"))]).size, 5);
+  });
+
   it("of what went with a mailbox that Postern deleted are gone, whatever copies there are", async () => {
     const { id, plain, keyOf, ids, get } = await withLetters(1, "Box", "Other");
     await move(plain, "1", "Box");

@@ -13,6 +13,8 @@ export interface OpenMailbox {
   /** UIDVALIDITY in it is the selected one's. */
   record: MailboxRecord;
   state: SelectedMailbox | WritableMailbox;
+  /** Of the account's sightings, before anything was asked: what is read is seen at it. */
+  count: number;
   /** The only maker of ids for messages that are shown: of those with these UIDs, which must have been read before. */
   idsOf(uids: readonly number[], factsOf?: (uid: number) => Facts | undefined): Promise<Map<number, string>>;
 }
@@ -32,13 +34,33 @@ export interface OpenRequest {
 export interface Proved {
   record: MailboxRecord;
   proof: MailboxStatus;
+  /** As of an opened mailbox. */
+  count: number;
 }
 
 /** Null where the mailbox is not, or not surely, the one that was known under its path: opening it tells what it is. */
 export async function prove(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Proved | null> {
   const record = await liveRecord(core, account, mailbox);
+  const count = await core.registry.count(account);
   const proof = await core.proofs.mailbox(account.id, record.path, call);
-  return proof && isKnown(record, proof) ? { record, proof } : null;
+  if (!proof || !isKnown(record, proof)) return null;
+  return { record: await sighted(core, account, record, proof), proof, count };
+}
+
+/** Takes note of what came. Where that cannot be written now, less will be known of copies that come to light later. */
+export async function sighted(
+  core: Core,
+  account: AccountRef,
+  record: MailboxRecord,
+  state: MailboxStatus | SelectedMailbox,
+): Promise<MailboxRecord> {
+  if ((state.uidNext ?? 0) <= (record.uidNext ?? 0)) return record;
+  try {
+    return await core.registry.see(account, record.key, state);
+  } catch (error) {
+    if (!isFailure(error, "unavailable")) throw error;
+    return record;
+  }
 }
 
 /**
@@ -55,13 +77,14 @@ export async function openMailbox<T>(
 ): Promise<T> {
   for (;;) {
     const record = await liveRecord(core, account, mailbox);
+    const count = await core.registry.count(account);
     const done = await core.sessions.use({ account: account.id, mailbox: record.path, lane, call }, async (session) => {
       const selected =
         (proved && (await hold(session, proved))) ?? (await select(core, account, mailbox, session, write ?? false));
       if (!selected) return null;
       const { record: found, state } = selected;
       noteProof(call.report, state.asOf);
-      const opened = { account, session, record: found, state };
+      const opened = { account, session, record: found, state, count };
       const idsOf: OpenMailbox["idsOf"] = (uids, factsOf) =>
         identify(core, opened, uids, factsOf ?? nothingKnown, call);
       return { value: await work({ ...opened, idsOf }) };
@@ -101,7 +124,7 @@ async function select(
     write ? session.select(path) : session.examine(path);
   const record = await liveRecord(core, account, key);
   const state = await open(record.path).catch(nullWhereRefused);
-  if (state && isKnown(record, state)) return { record, state };
+  if (state && isKnown(record, state)) return { record: await sighted(core, account, record, state), state };
   if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
   // Renamed, made anew, reset or gone: only the list of all tells which.
   const turn = core.registry.turn(account);

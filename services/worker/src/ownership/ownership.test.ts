@@ -192,7 +192,15 @@ test("what an owner writes who was replaced is refused, and it lets go at once",
   const store = await newStore(t);
   const { ownership, did } = newProcess(t, store.leases, "one");
   const mailboxes = fenceMailboxes(store.mailboxes, ownership);
-  const inbox = { path: "INBOX", uidValidity: 1, formerUidValidities: [], mailboxId: null, uidNext: 1, goneAt: null };
+  const inbox = {
+    path: "INBOX",
+    uidValidity: 1,
+    formerUidValidities: [],
+    mailboxId: null,
+    uidNext: 1,
+    goneAt: null,
+    sightings: [],
+  };
   await ownership.claim("a", newCall());
   assert.ok(await mailboxes.apply("a", 0, { add: [inbox], update: [] }));
   await newProcess(t, store.leases, "other", null).ownership.claim("a", newCall());

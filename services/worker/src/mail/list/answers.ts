@@ -10,6 +10,8 @@ export interface AskedOf {
   marks: readonly string[];
   /** When the marks were proved. */
   asOf: number;
+  /** Of sightings: under another, the page is made anew, and its messages are seen again. */
+  count?: number;
   ifNoneMatch: ReadonlySet<string>;
 }
 
@@ -30,11 +32,12 @@ export function createAnswers(): Answers {
   const pages = new Remembered<MessagePage>(({ ready }) => ready.length, PAGES_OCTETS);
   const etags = new Remembered<string>((etag) => 2 * etag.length, ETAGS_OCTETS);
   return {
-    async serve({ question, marks, asOf, ifNoneMatch }, read) {
+    async serve({ question, marks, asOf, count = 0, ifNoneMatch }, read) {
       const mark = { mark: marks.toSorted().join(" "), asOf };
       const etag = await etags.recall(question, mark, () => stateEtag(question, marks));
       if (ifNoneMatch.has(etag)) return { notModified: true, etag };
-      return pages.recall(question, mark, async () => pageOf(await read(), etag));
+      const sighted = { mark: `${mark.mark} ${count}`, asOf };
+      return pages.recall(question, sighted, async () => pageOf(await read(), etag));
     },
     async serveAsRead(request, mark, read) {
       const page = await pages.recall(request.pageQuestion, mark, async () => {

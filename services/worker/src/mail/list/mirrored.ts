@@ -5,7 +5,7 @@ import type { Alongside, Current, MirrorPlace, MirrorWish } from "../../mirror/m
 import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import { isKnown, type Proved } from "../open-mailbox.ts";
+import { isKnown, type Proved, sighted } from "../open-mailbox.ts";
 import { idsUnvisited } from "../places/identify.ts";
 import { keysOf } from "../rows/fact-store.ts";
 import { placeOf } from "../rows/fact-reader.ts";
@@ -56,9 +56,11 @@ export async function firstMirror(
   if (record.uidValidity === null || core.mirrors.knows(account.key, record.key, record.uidValidity)) return null;
   const place = mirrorPlace(account, record);
   const { wish, alongside } = wishes(core, place, record.uidValidity, record.uidNext, ask);
+  const count = await core.registry.count(account);
   const current = await core.mirrors.first(place, record.uidValidity, wish, ask.call, alongside);
   if (!current || !isKnown(record, current.proof)) return null;
-  return { current, proved: { record, proof: current.proof } };
+  const now = await sighted(core, account, record, current.proof);
+  return { current, proved: { record: now, proof: current.proof, count } };
 }
 
 function wishes(
@@ -112,10 +114,10 @@ export async function mirroredParts(
   const threads = needs.thread ? await core.threadIds.known(placeOf(place, uidValidity), uids) : null;
   // To be given a thread, a message has to be looked at.
   if (threads && uids.some((uid) => !threads.has(uid))) return null;
-  const epoch = { mailbox: proved.record.key, uidValidity };
+  const sight = { here: { mailbox: proved.record.key, uidValidity }, count: proved.count };
   const evidence = (news: readonly number[]): Promise<Map<number, Facts>> =>
     evidenceOf(core, place, uidValidity, news, call);
-  const ids = await idsUnvisited(core, account, epoch, uids, evidence, call);
+  const ids = await idsUnvisited(core, account, sight, uids, evidence, call);
   if (!ids) return null;
   const show = (message: MirroredMessage): ReturnType<typeof shown> =>
     shown(request, proved, message, {

@@ -52,7 +52,7 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
   };
   const mark = markOf(proved.record.key, proved.proof);
   if (mark !== null) {
-    const asked = { question, marks: [mark], asOf, ifNoneMatch };
+    const asked = { question, marks: [mark], asOf, count: proved.count, ifNoneMatch };
     const make = async (): Promise<Page> => read(isMirrored(request) ? await mirror() : null);
     return remarked(await core.answers.serve(asked, make));
   }
@@ -62,7 +62,8 @@ export async function listOne(core: Core, request: ListRequest, mailbox: number)
     remark(explained, NOTHING_TELLS);
     return pageAsRead(request, await visit());
   }
-  const own = [proved.record.key, proved.proof.uidValidity, current.mirror.version].join(".");
+  const { record, proof, count } = proved;
+  const own = [record.key, proof.uidValidity, current.mirror.version, count].join(".");
   return remarked(await core.answers.serveAsRead(request, { mark: own, asOf }, () => read(current)));
 }
 

@@ -1,4 +1,4 @@
-import type { MailboxChanges, MailboxRecord } from "@postern/store";
+import type { MailboxChanges, MailboxRecord, MessagePlace } from "@postern/store";
 import type { ListedMailbox } from "../../imap/session.ts";
 
 /**
@@ -12,12 +12,13 @@ export function reconcile(
   now: number,
 ): MailboxChanges {
   const found = match(known, listed);
+  const count = countOf(known) + 1;
   const changes: MailboxChanges = { add: [], update: [] };
   const seen = new Set(found.values());
   for (const mailbox of listed) {
     const record = found.get(mailbox);
-    if (!record) changes.add.push(firstSight(mailbox));
-    else if (differs(record, mailbox)) changes.update.push(updated(record, mailbox));
+    if (!record) changes.add.push(firstSight(mailbox, count));
+    else if (differs(record, mailbox)) changes.update.push(updated(record, mailbox, count));
   }
   for (const record of known) {
     if (record.goneAt === null && !seen.has(record)) changes.update.push({ ...record, goneAt: now });
@@ -119,7 +120,7 @@ function continues(record: MailboxRecord, status: { uidValidity: number; uidNext
   return record.uidValidity === status.uidValidity && (status.uidNext ?? Infinity) >= (record.uidNext ?? 0);
 }
 
-function firstSight({ path, status }: ListedMailbox): Omit<MailboxRecord, "key"> {
+function firstSight({ path, status }: ListedMailbox, count: number): Omit<MailboxRecord, "key"> {
   return {
     path,
     uidValidity: status?.uidValidity ?? null,
@@ -127,6 +128,7 @@ function firstSight({ path, status }: ListedMailbox): Omit<MailboxRecord, "key">
     mailboxId: status?.mailboxId ?? null,
     uidNext: status?.uidNext ?? null,
     goneAt: null,
+    sightings: sighted([], status?.uidNext ?? null, count),
   };
 }
 
@@ -140,9 +142,9 @@ function differs(record: MailboxRecord, { path, status }: ListedMailbox): boolea
   );
 }
 
-function updated(record: MailboxRecord, { path, status }: ListedMailbox): MailboxRecord {
+function updated(record: MailboxRecord, { path, status }: ListedMailbox, count: number): MailboxRecord {
   const here = { ...record, path, goneAt: null };
-  return status ? adopt(here, status) : here;
+  return status ? adopt(here, status, count) : here;
 }
 
 export interface Seen {
@@ -151,14 +153,45 @@ export interface Seen {
   mailboxId: string | null;
 }
 
-/** The record after its mailbox was seen in this state. A UIDVALIDITY that was left is kept as a former one. */
-export function adopt(record: MailboxRecord, seen: Seen): MailboxRecord {
+/**
+ * The record after its mailbox was seen in this state. A UIDVALIDITY that was left is kept as a former one. `count`: one more
+ * than all that the account's mailboxes have.
+ */
+export function adopt(record: MailboxRecord, seen: Seen, count: number): MailboxRecord {
   const mailboxId = seen.mailboxId ?? record.mailboxId;
   if (record.uidValidity === seen.uidValidity) {
     const uidNext = Math.max(record.uidNext ?? 0, seen.uidNext ?? 0);
-    return { ...record, mailboxId, uidNext: uidNext === 0 ? null : uidNext };
+    const sightings = sighted(record.sightings, seen.uidNext, count);
+    return { ...record, mailboxId, uidNext: uidNext === 0 ? null : uidNext, sightings };
   }
   const former = record.formerUidValidities.filter((value) => value !== seen.uidValidity);
   if (record.uidValidity !== null) former.push(record.uidValidity);
-  return { ...record, mailboxId, uidValidity: seen.uidValidity, formerUidValidities: former, uidNext: seen.uidNext };
+  const sightings = sighted([], seen.uidNext, count);
+  const { uidValidity, uidNext } = seen;
+  return { ...record, mailboxId, uidValidity, formerUidValidities: former, uidNext, sightings };
+}
+
+type Sightings = MailboxRecord["sightings"];
+
+/** What fell out of the history was there by the oldest that is kept. */
+const MOST_SIGHTINGS = 16;
+
+function sighted(known: Sightings, uidNext: number | null, count: number): Sightings {
+  const [, highest = 0] = known.at(-1) ?? [];
+  return uidNext === null || uidNext <= highest
+    ? known
+    : [...known, [count, uidNext] satisfies Sightings[number]].slice(-MOST_SIGHTINGS);
+}
+
+/** The highest count of sightings that any of an account's mailboxes has. */
+export function countOf(records: Iterable<MailboxRecord>): number {
+  let count = 0;
+  for (const { sightings } of records) count = Math.max(count, sightings.at(-1)?.[0] ?? 0);
+  return count;
+}
+
+/** The count by which the message at this place had certainly arrived; infinite where nothing tells. */
+export function arrivedBy(record: MailboxRecord, { uidValidity, uid }: Omit<MessagePlace, "mailbox">): number {
+  if (record.uidValidity !== uidValidity) return Infinity;
+  return record.sightings.find(([, uidNext]) => uidNext > uid)?.[0] ?? Infinity;
 }

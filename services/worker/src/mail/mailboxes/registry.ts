@@ -3,7 +3,7 @@ import type { MailboxChanges, MailboxRecord, MailboxStore } from "@postern/store
 import type { ListedMailbox } from "../../imap/session.ts";
 import { within } from "../../mirror/shared-work.ts";
 import { Settling } from "../places/settling.ts";
-import { adopt, reconcile, type Seen } from "./reconcile.ts";
+import { adopt, countOf, reconcile, type Seen } from "./reconcile.ts";
 
 /** An account by its id and by the key that its mailboxes' and messages' ids carry. */
 export interface AccountRef {
@@ -43,6 +43,8 @@ export interface Registry {
   deleted(account: AccountRef, key: number): Promise<void>;
   /** Takes in the state that a mailbox was seen in. */
   see(account: AccountRef, key: number, seen: Seen): Promise<MailboxRecord>;
+  /** How often something new was sighted in the account's mailboxes: what is read later is seen at this count. */
+  count(account: AccountRef): Promise<number>;
 }
 
 interface Known {
@@ -50,6 +52,8 @@ interface Known {
   version: number;
   byKey: Map<number, MailboxRecord>;
   byPath: Map<string, MailboxRecord>;
+  /** Of sightings. */
+  count: number;
 }
 
 /** Accounts held in memory at a time; the one that was loaded first makes room. */
@@ -146,11 +150,12 @@ export function createRegistry(store: MailboxStore, epochOf: (account: string) =
       });
     },
     async see(account, key, seen) {
-      const known = await change(account, ({ byKey }) => seenChange(byKey.get(key), seen));
+      const known = await change(account, ({ byKey }) => seenChange(byKey, key, seen));
       const record = known.byKey.get(key);
       if (!record) throw new Failure("not-found");
       return record;
     },
+    count: async (account) => (held(account) ?? (await load(account))).count,
   };
 }
 
@@ -173,18 +178,21 @@ function renaming(
   return { add: [], update: [...update, ...taken] };
 }
 
-function seenChange(record: MailboxRecord | undefined, seen: Seen): MailboxChanges {
-  if (!record) return { add: [], update: [] };
-  const next = adopt(record, seen);
-  const same = next.uidValidity === record.uidValidity && next.mailboxId === record.mailboxId;
+function seenChange(byKey: ReadonlyMap<number, MailboxRecord>, key: number, seen: Seen): MailboxChanges {
+  const record = byKey.get(key);
+  if (!record) return nothing;
+  const next = adopt(record, seen, countOf(byKey.values()) + 1);
+  const same =
+    next.uidValidity === record.uidValidity && next.mailboxId === record.mailboxId && next.uidNext === record.uidNext;
   return { add: [], update: same ? [] : [next] };
 }
 
 function index(epoch: number, version: number, records: Iterable<MailboxRecord>): Known {
-  const known: Known = { epoch, version, byKey: new Map(), byPath: new Map() };
+  const known: Known = { epoch, version, byKey: new Map(), byPath: new Map(), count: 0 };
   for (const record of records) {
     known.byKey.set(record.key, record);
     if (record.goneAt === null) known.byPath.set(record.path, record);
   }
+  known.count = countOf(known.byKey.values());
   return known;
 }

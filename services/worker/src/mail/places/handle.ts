@@ -70,3 +70,11 @@ export function birthIn(id: string): MessagePlace | null {
   const unpacked = unpackMessageId(id);
   return unpacked && { mailbox: unpacked.mailboxKey, uidValidity: unpacked.uidValidity, uid: unpacked.uid };
 }
+
+/**
+ * Whether one that is known by the same handle as a message, and had arrived by this count of sightings, is a copy of it for
+ * certain: the message was seen in its place when the other had arrived. What Gmail shows in several mailboxes is one message.
+ */
+export function wasBeside(handle: string, arrivedBy: number, seenAt: number): boolean {
+  return !handle.startsWith("gmail:") && arrivedBy <= seenAt;
+}

@@ -1,11 +1,12 @@
 import { type Call, isFailure, packMessageId } from "@postern/protocol";
 import type { Evidence, MailboxEpoch, MessagePlace } from "@postern/store";
 import type { Core } from "../core.ts";
+import { arrivedBy } from "../mailboxes/reconcile.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { fetchFacts, type Facts } from "../rows/facts.ts";
 import { emptyAmong } from "./empty.ts";
-import { evidenceKinds, handleOf } from "./handle.ts";
+import { evidenceKinds, handleOf, wasBeside } from "./handle.ts";
 import { textOf } from "./memory.ts";
 
 type Opened = Omit<OpenMailbox, "idsOf">;
@@ -22,7 +23,7 @@ export async function identify(
   factsOf: (uid: number) => Facts | undefined,
   call: Call,
 ): Promise<Map<number, string>> {
-  const { account, record, state } = open;
+  const { account, record, state, count } = open;
   const here = { mailbox: record.key, uidValidity: state.uidValidity };
   const births = await core.places.birthsOf(account, here, uids, call);
   const isNew = (uid: number): boolean => !births.has(uid);
@@ -33,7 +34,7 @@ export async function identify(
       if (news.length > 0) await decide(core, open, news, factsOf);
     });
   }
-  return idsAt(core, account, here, uids, call);
+  return idsAt(core, account, { here, count }, uids, call);
 }
 
 /**
@@ -43,11 +44,12 @@ export async function identify(
 export async function idsUnvisited(
   core: Core,
   account: AccountRef,
-  here: MailboxEpoch,
+  sight: Sight,
   uids: readonly number[],
   factsOf: (uids: readonly number[]) => Promise<ReadonlyMap<number, Facts>>,
   call: Call,
 ): Promise<Map<number, string> | null> {
+  const { here } = sight;
   const { places } = core;
   if (places.undecided(account, here, uids).length > 0) {
     const births = await places.birthsOf(account, here, uids, call);
@@ -60,19 +62,26 @@ export async function idsUnvisited(
     });
     if (disputed && disputed.length > 0) return null;
   }
-  return idsAt(core, account, here, uids, call);
+  return idsAt(core, account, sight, uids, call);
+}
+
+/** Where messages were seen, and at which count of sightings. */
+export interface Sight {
+  here: MailboxEpoch;
+  count: number;
 }
 
 /** What was read both where it was and where it went, in one mailbox, is shown there alone. */
 async function idsAt(
   core: Core,
   account: AccountRef,
-  here: MailboxEpoch,
+  { here, count }: Sight,
   uids: readonly number[],
   call: Call,
 ): Promise<Map<number, string>> {
   const births = await core.places.birthsOf(account, here, uids, call);
   const bornAs = (uid: number): MessagePlace => births.get(uid) ?? { ...here, uid };
+  core.places.saw(account, here, new Map(uids.map((uid) => [uid, bornAs(uid)])), count);
   const idOf = (uid: number): [number, string] => {
     const born = bornAs(uid);
     return [uid, packMessageId({ ...born, accountKey: account.key, mailboxKey: born.mailbox })];
@@ -167,18 +176,24 @@ interface Disputed extends Evidence {
 }
 
 /**
- * Copies have the same handle: only a message that is not where it was can be the one that is here now, and only where
- * there is no doubt which.
+ * Copies have the same handle: only a message that is not where it was can be the one that is here now, if this one was not
+ * here before that one was seen there, and only where there is no doubt which.
  */
 async function settle(core: Core, open: Opened, disputed: readonly Disputed[]): Promise<void> {
   const { account, record, state } = open;
   const births = disputed.flatMap(({ known }) => known);
   const places = await core.places.whereAre(account, births);
   const empty = await emptyAmong(core, open, places);
+  const seen = await core.places.lastSeen(
+    account,
+    births.map((each, at) => ({ birth: each, place: places[at] ?? each })),
+  );
   const moves = disputed.flatMap(({ birth, handle, known }) => {
     const left = known.flatMap((each) => {
-      const place = places[births.indexOf(each)] ?? each;
-      return empty.has(textOf.place(place)) ? [place] : [];
+      const at = births.indexOf(each);
+      const place = places[at] ?? each;
+      const isCopy = wasBeside(handle, arrivedBy(record, birth), seen[at] ?? 0);
+      return empty.has(textOf.place(place)) && !isCopy ? [place] : [];
     });
     const claimants = disputed.filter((other) => other.handle === handle).length;
     const [from] = left;

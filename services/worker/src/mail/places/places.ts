@@ -46,6 +46,10 @@ export interface Places {
   /** Those of which it has not been looked yet whether they were known before, at another place. */
   undecided(account: AccountRef, mailbox: MailboxEpoch, uids: readonly number[]): number[];
   decided(account: AccountRef, mailbox: MailboxEpoch, uids: Iterable<number>): void;
+  /** Takes note that messages were seen where they are, at this count of sightings; does not wait for it to be kept. */
+  saw(account: AccountRef, mailbox: MailboxEpoch, births: ReadonlyMap<number, MessagePlace>, count: number): void;
+  /** The count at which messages were seen last that were there; 0: nobody knows. One round trip. */
+  lastSeen(account: AccountRef, messages: readonly { birth: MessagePlace; place: MessagePlace }[]): Promise<number[]>;
   /** One after another: which messages of a mailbox were known before, and which are new. */
   deciding<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
 }
@@ -78,11 +82,12 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
   const raise = (account: AccountRef, mailbox: number | null): void =>
     comings.set(nameOf(account, mailbox), (lastComing += 1));
 
-  const known = new Lru<string, Set<number>>(MAILBOXES);
-  const knownIn = (account: AccountRef, mailbox: MailboxEpoch): Set<number> => {
+  /** By UID, the count of sightings at which each was seen last. */
+  const known = new Lru<string, Map<number, number>>(MAILBOXES);
+  const knownIn = (account: AccountRef, mailbox: MailboxEpoch): Map<number, number> => {
     const key = `${account.key}.${ownership.epochOf(account.id)} ${textOf.epoch(mailbox)}`;
     let uids = known.get(key);
-    if (!uids || uids.size > DECIDED) known.set(key, (uids = new Set()));
+    if (!uids || uids.size > DECIDED) known.set(key, (uids = new Map()));
     return uids;
   };
   const turns = new Turns();
@@ -95,7 +100,24 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
     },
     decided(account, mailbox, uids) {
       const decided = knownIn(account, mailbox);
-      for (const uid of uids) decided.add(uid);
+      for (const uid of uids) if (!decided.has(uid)) decided.set(uid, 0);
+    },
+    saw(account, mailbox, births, count) {
+      const seen = knownIn(account, mailbox);
+      const news: MessagePlace[] = [];
+      for (const [uid, birth] of births) {
+        const before = seen.get(uid);
+        // What is not decided yet is looked at again, and seen then.
+        if (before === undefined || before >= count) continue;
+        seen.set(uid, count);
+        news.push(birth);
+      }
+      if (news.length > 0) store.saw(account, news, count).catch(() => undefined);
+    },
+    async lastSeen(account, messages) {
+      const births = messages.map(({ birth }) => birth);
+      const kept = await store.seenAt(account.id, births);
+      return messages.map(({ place }, at) => Math.max(kept[at] ?? 0, knownIn(account, place).get(place.uid) ?? 0));
     },
     deciding: (account, mailbox, work) => turns.take(mailboxOf(account, mailbox), work),
     async whereAre(account, births) {

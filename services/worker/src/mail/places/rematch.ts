@@ -3,11 +3,12 @@ import type { MessagePlace } from "@postern/store";
 import type { Core } from "../core.ts";
 import { inParallel } from "../list/in-parallel.ts";
 import type { Listing } from "../mailboxes/listings.ts";
+import { arrivedBy } from "../mailboxes/reconcile.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import { openMailbox } from "../open-mailbox.ts";
 import { fetchFacts } from "../rows/facts.ts";
-import { birthIn, evidenceKinds, handleOf, searchFor } from "./handle.ts";
+import { birthIn, evidenceKinds, handleOf, searchFor, wasBeside } from "./handle.ts";
 import { Lru } from "./lru.ts";
 import { textOf } from "./memory.ts";
 
@@ -29,6 +30,8 @@ interface Lost {
   id: string;
   birth: MessagePlace;
   handle: string;
+  /** The count of sightings at which it was seen last. */
+  seen: number;
   searched: ReadonlyMap<number, Edge>;
 }
 
@@ -47,7 +50,7 @@ export async function rematch(core: Core, account: AccountRef, ids: readonly str
     const candidates = found.filter(({ handle }) => handle === one.handle).map(({ place }) => place);
     // Two that were lost under one handle are copies of each other.
     const isOnly = lost.filter(({ handle }) => handle === one.handle).length === 1;
-    const place = isOnly ? await choose(core, account, candidates, listing, call) : null;
+    const place = isOnly ? await choose(core, account, one, candidates, listing, call) : null;
     if (!place || !(await claim(core, account, one, place))) core.vain.set(vainKey(account, one.birth), edges);
   }
 }
@@ -65,10 +68,19 @@ async function knownAgain(core: Core, account: AccountRef, ids: readonly string[
     account.id,
     births.map(({ birth }) => birth),
   );
+  const places = await core.places.whereAre(
+    account,
+    births.map(({ birth }) => birth),
+  );
+  const seen = await core.places.lastSeen(
+    account,
+    births.map(({ birth }, at) => ({ birth, place: places[at] ?? birth })),
+  );
   return births.flatMap(({ id, birth }, index) => {
     const handle = handles[index];
     if (handle == null) return [];
-    return [{ id, birth, handle, searched: core.vain.get(vainKey(account, birth)) ?? new Map<number, Edge>() }];
+    const searched = core.vain.get(vainKey(account, birth)) ?? new Map<number, Edge>();
+    return [{ id, birth, handle, seen: seen[index] ?? 0, searched }];
   });
 }
 
@@ -134,10 +146,14 @@ async function lookThrough(
   }
 }
 
-/** The one that has no id of its own yet. Servers that keep everything once more in a mailbox of all have it there too. */
+/**
+ * The one that has no id of its own yet, and was not there before the lost one was seen last: that is a copy. Servers that
+ * keep everything once more in a mailbox of all have it there too.
+ */
 async function choose(
   core: Core,
   account: AccountRef,
+  lost: Lost,
   places: readonly MessagePlace[],
   { roles, records }: Listing,
   call: Call,
@@ -151,11 +167,15 @@ async function choose(
       return births.size === 0 ? [place] : [];
     }),
   );
-  const candidates = unborn.flat();
-  if (candidates.length <= 1) return candidates[0] ?? null;
   const views = new Set(
     [...roles].flatMap(([path, role]) => (role === "all" || role === "flagged" ? [records.get(path)?.key] : [])),
   );
+  const byKey = new Map([...records.values()].map((record) => [record.key, record]));
+  const candidates = unborn.flat().filter((place) => {
+    const record = byKey.get(place.mailbox);
+    return views.has(place.mailbox) || !record || !wasBeside(lost.handle, arrivedBy(record, place), lost.seen);
+  });
+  if (candidates.length <= 1) return candidates[0] ?? null;
   const [only, ...others] = candidates.filter(({ mailbox }) => !views.has(mailbox));
   return only && others.length === 0 ? only : null;
 }
