@@ -170,7 +170,7 @@ for (const [what, read] of Object.entries(sources)) {
             for (const address of forbidden)
               assert.equal(allows(ipBlock, address), false, `${metadata.name} ${address}`);
             assert.ok(
-              ports.every(({ port }) => [143, 443, 993].includes(port)),
+              ports.every(({ port }) => [80, 143, 443, 993].includes(port)),
               metadata.name,
             );
           }

@@ -107,7 +107,7 @@ export class Description {
       return bytes.length === 0 ? [] : ["there is content where none is documented"];
     }
     const type = essence(headers);
-    const name = [type, "*/*"].find((each) => thing.content?.[each] !== undefined);
+    const name = [type, type.replace(/\/.*$/s, "/*"), "*/*"].find((each) => thing.content?.[each] !== undefined);
     if (name === undefined) return [`content of type ${type || "none"} is not documented`];
     return /[/+]json$/.test(name) ? this.wrongJson(`${at}/content/${escaped(name)}/schema`, bytes) : [];
   }

@@ -22,6 +22,7 @@ const common = {
   POSTERN_PORT: "0",
   POSTERN_ADMIN_TOKEN: adminToken,
   POSTERN_ALLOWED_MAIL_HOSTS: "127.0.0.1,localhost",
+  POSTERN_ALLOWED_IMAGE_HOSTS: "127.0.0.1",
   POSTERN_SECRET_KEYS: `test:${randomBytes(32).toString("base64")}`,
 };
 

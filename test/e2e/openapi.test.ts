@@ -4,6 +4,7 @@ import { failureTable } from "@postern/protocol";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
 import { type Ask, type Asking, askWith } from "./client.ts";
 import { type House, type HouseKind, startHouse } from "./house.ts";
+import { startImageSite } from "./image-site.ts";
 import { deliver, otherClient, write } from "./mailbox.ts";
 import { redoclyFindings, spectralFindings } from "./openapi-lint.ts";
 
@@ -207,6 +208,16 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       await carryOut("getThread", 200, `/v1/accounts/alice/threads/${String(threadId)}?limit=1&fields=subject`);
       await carryOut("readRaw", 200, `${message}/raw`);
       await carryOut("readPart", 200, `${message}/parts/1`);
+      const site = await startImageSite();
+      const letter = `Subject: Look\r\nContent-Type: text/html\r\n\r\n<img src="${site.origin}/a.gif">\r\n`;
+      const look = await ask("/v1/accounts/alice/messages?mailbox=inbox", {
+        body: letter,
+        headers: { "content-type": "message/rfc822" },
+      });
+      const { html } = (await ask(`/v1/accounts/alice/messages/${String(look.body.id)}?remoteImages=proxy`)).body;
+      const image = /src="[^"]*(\/v1\/[^"]*)"/.exec(String(html))?.[1]?.replaceAll("&amp;", "&") ?? "";
+      await carryOut("readRemoteImage", 200, image);
+      site.stop();
       await carryOut("updateMessage", 200, message, { method: "PATCH", body: { flags: { add: ["\\Flagged"] } } });
       const copy = await carryOut("copyMessage", 201, `${message}/copy`, { body: { mailbox: "inbox" } });
       await carryOut("batchMessages", 200, "/v1/accounts/alice/messages/batch", {

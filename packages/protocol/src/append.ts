@@ -2,7 +2,7 @@ import * as z from "zod";
 import { accountId } from "./account.ts";
 import { flag } from "./changes.ts";
 import { mailboxRef } from "./mailbox.ts";
-import { message, messageField } from "./message.ts";
+import { coreField, message } from "./message.ts";
 
 /** How a message is stored, whatever it is made of. */
 export const storing = {
@@ -20,7 +20,7 @@ export const storing = {
   /** INTERNALDATE; absent: now. */
   receivedAt: z.iso.datetime({ offset: true }).optional(),
   /** Of the message in the answer. */
-  fields: z.array(messageField).min(1),
+  fields: z.array(coreField).min(1),
 };
 
 export const appendMessageInput = z.strictObject(storing);

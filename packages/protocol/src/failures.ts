@@ -42,6 +42,7 @@ export const failureTable = {
   internal: { title: "Internal error", retryable: true },
   "upstream-refused": { title: "The mail server refused", retryable: false },
   "partly-done": { title: "Only a part of it was done", retryable: false },
+  "image-unavailable": { title: "There is no image to be had", retryable: false },
   "upstream-protocol": { title: "The mail server broke the protocol", retryable: true },
   "upstream-in-use": { title: "Somebody else is using it on the mail server", retryable: true },
   unavailable: { title: "Temporarily unavailable", retryable: true },

@@ -141,9 +141,24 @@ export const messageFields = {
   truncated: z.array(z.string()).describe("Names of fields that were cut because they are beyond the limits."),
 } as const;
 
-export type MessageField = keyof typeof messageFields;
-export const allMessageFields = Object.keys(messageFields) as MessageField[];
+/** What faces make a public field of, and show to nobody as it is. */
+const innerFields = {
+  /** `html` with its remote images, each with `REMOTE_IMAGE` before its address: it loads none until somebody decides on it. */
+  markedHtml: z.string().nullable(),
+} as const;
+
+type PublicField = keyof typeof messageFields;
+export type MessageField = PublicField | keyof typeof innerFields;
+export const allMessageFields = Object.keys(messageFields) as PublicField[];
 export const messageField = z.enum(allMessageFields);
+/** For the core: the inner ones too. */
+export const coreField = z.enum([...allMessageFields, ...(Object.keys(innerFields) as (keyof typeof innerFields)[])]);
+
+/** A scheme that no browser knows. */
+export const REMOTE_IMAGE = "x-postern-remote:";
+/** What becomes of images in `html` that would be loaded from elsewhere. */
+export const remoteImages = z.enum(["block", "keep", "proxy"]);
+export type RemoteImages = z.infer<typeof remoteImages>;
 
 /** What a list gives unless told otherwise. */
 export const listFields: readonly MessageField[] = [
@@ -180,7 +195,10 @@ export const detailFields: readonly MessageField[] = [
 ];
 
 /** Only the fields that were asked for are present; `id` always is. */
-export const message = z.object(messageFields).partial().required({ id: true });
+export const message = z
+  .object({ ...messageFields, ...innerFields })
+  .partial()
+  .required({ id: true });
 export type Message = z.infer<typeof message>;
 
 /** A conversation, without its messages. */

@@ -8,11 +8,11 @@ import { position } from "./events.ts";
 import type { FailureJson } from "./failures.ts";
 import { messageFilter, messageSort } from "./filter.ts";
 import { mailbox, mailboxInput, mailboxPatch, mailboxRef, quota } from "./mailbox.ts";
-import { type Message, message, messageField, thread } from "./message.ts";
+import { coreField, type Message, message, thread } from "./message.ts";
 import type { MessagePage, NotModified } from "./page.ts";
 
 const anId = z.string().min(1).max(128);
-const fields = z.array(messageField).min(1);
+const fields = z.array(coreField).min(1);
 const nothing = z.object({});
 
 /** A range of octets as HTTP asks for it (RFC 9110 section 14.1.2): `first`–`last`, `first`–, or the last `suffix`. */

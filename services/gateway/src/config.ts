@@ -37,6 +37,10 @@ function isOrigin(text: string): boolean {
   return !/^https?:/.test(text) || URL.parse(text)?.origin === text;
 }
 
+const exemptHosts = commaList.refine((entries) => entries.every(isAllowance), {
+  message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
+});
+
 /** The variables of the HTTP face: the same in a gateway of its own and in standalone. */
 export const faceVariables = {
   HOST: z.string().default("127.0.0.1"),
@@ -57,9 +61,7 @@ export const faceVariables = {
   GRAPHIQL: z.stringbool().default(true),
   GRAPHQL_INTROSPECTION: z.stringbool().default(true),
   GRAPHQL_DOCUMENTS: z.string().optional(),
-  ALLOWED_WEBHOOK_HOSTS: commaList.refine((entries) => entries.every(isAllowance), {
-    message: "hosts, host:port, addresses or CIDR ranges, with commas between them",
-  }),
+  ALLOWED_WEBHOOK_HOSTS: exemptHosts,
   WEBHOOK_RETRIES: z
     .string()
     .default("5,15,60,300,1800,7200,18000,36000,50400,72000,86400")
@@ -69,6 +71,7 @@ export const faceVariables = {
       "takes seconds, with commas between them",
     ),
   WEBHOOK_TIMEOUT: z.coerce.number().min(1).max(60).default(15),
+  ALLOWED_IMAGE_HOSTS: exemptHosts,
   LOG_LEVEL: logLevel,
 } as const;
 
@@ -83,6 +86,8 @@ export interface FaceConfig {
   /** A file of the only GraphQL documents that may run; undefined: any may. */
   documents: string | undefined;
   webhooks: WebhookConfig;
+  /** Where remote images may be fetched although it is inside. */
+  allowedImageHosts: string[];
 }
 
 export function faceConfig(read: {
@@ -97,6 +102,7 @@ export function faceConfig(read: {
   ALLOWED_WEBHOOK_HOSTS: string[];
   WEBHOOK_RETRIES: number[];
   WEBHOOK_TIMEOUT: number;
+  ALLOWED_IMAGE_HOSTS: string[];
 }): FaceConfig {
   return {
     host: read.HOST,
@@ -112,6 +118,7 @@ export function faceConfig(read: {
       retryMs: read.WEBHOOK_RETRIES.map((seconds) => seconds * 1_000),
       timeoutMs: read.WEBHOOK_TIMEOUT * 1_000,
     },
+    allowedImageHosts: read.ALLOWED_IMAGE_HOSTS,
   };
 }
 

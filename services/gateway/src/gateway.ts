@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import type { Mail } from "@postern/protocol";
-import { closeIfDone, type Logger } from "@postern/service";
+import { closeIfDone, type Logger, resolveAll } from "@postern/service";
 import type { KeyRing, Store } from "@postern/store";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import type { Registry } from "prom-client";
@@ -12,6 +12,7 @@ import { describeAnswer, describeAnswers } from "./http/answers.ts";
 import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/errors.ts";
 import { UPLOAD_DEADLINE_MS } from "./http/calls.ts";
 import { serveHealth } from "./http/health.ts";
+import { createImages } from "./images/index.ts";
 import { traceIdOf } from "./http/trace.ts";
 import { createLive, createWatchdog } from "./live/index.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
@@ -91,7 +92,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const sending = openWebhooks({ store, mail, ring, log, metrics, config: face.webhooks });
   const { webhooks } = sending;
   const { publicUrl } = face;
-  await app.register(restRoutes, { prefix: "/v1", mail, store, access, live, watchdog, webhooks, publicUrl });
+  const images = createImages({ vetting: { allowed: face.allowedImageHosts, resolve: resolveAll } });
+  const rest = { mail, store, access, live, watchdog, webhooks, images, publicUrl };
+  await app.register(restRoutes, { prefix: "/v1", ...rest });
   await registerGraphql(app, { mail, store, access, live, watchdog, face });
   await serveDocuments(app, document, face.publicUrl);
   return {
@@ -101,6 +104,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       live.drain();
       watchdog.close();
       await Promise.all([app.close(), sending.close()]);
+      images.close();
     },
   };
 }

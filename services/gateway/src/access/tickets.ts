@@ -21,6 +21,9 @@ export interface Tickets {
   write(ticket: Ticket): string;
   /** Throws `unauthenticated` for what was not made here, or is no longer good. */
   read(text: string): Ticket;
+  /** A signature for an address that was found in a message. */
+  signImage(url: string): string;
+  isSignedImage(url: string, signature: string): boolean;
 }
 
 const MAC_BYTES = 18;
@@ -38,6 +41,10 @@ const body = z.tuple([
 export function createTickets(ring: KeyRing, now: () => number = Date.now): Tickets {
   const keys = ring.deriveAll("postern tickets");
   const macs = (text: string): Buffer[] => keys.map((key) => mac(key, text));
+  const isMac = (text: string, sum: string): boolean => {
+    const given = Buffer.from(sum, "base64url");
+    return given.length === MAC_BYTES && macs(text).some((made) => timingSafeEqual(made, given));
+  };
   return {
     write: ({ actor, scopes, accounts, expiresAt, path }) => {
       const values: z.infer<typeof body> = [VERSION, actor, scopes, accounts, expiresAt, path];
@@ -46,14 +53,16 @@ export function createTickets(ring: KeyRing, now: () => number = Date.now): Tick
     },
     read: (presented) => {
       const [, text = "", sum = ""] = /^tkt_([A-Za-z0-9_-]{1,12000})\.([A-Za-z0-9_-]{24})$/.exec(presented) ?? [];
-      const given = Buffer.from(sum, "base64url");
-      if (given.length !== MAC_BYTES || !macs(text).some((made) => timingSafeEqual(made, given))) throw invalid();
+      if (!isMac(text, sum)) throw invalid();
       const [, actor, scopes, accounts, expiresAt, path] = body.parse(
         JSON.parse(Buffer.from(text, "base64url").toString()),
       );
       if (expiresAt * 1_000 <= now()) throw invalid();
       return { actor, scopes, accounts, expiresAt, path };
     },
+    // No ticket's text has a space in it.
+    signImage: (url) => mac(keys[0] ?? "", `image ${url}`).toString("base64url"),
+    isSignedImage: (url, signature) => isMac(`image ${url}`, signature),
   };
 }
 

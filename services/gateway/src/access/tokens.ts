@@ -48,7 +48,7 @@ export interface ShownToken {
   expiresAt: string | null;
 }
 
-export interface Access {
+export interface Access extends Pick<Tickets, "signImage" | "isSignedImage"> {
   /** Whoever this header was found to be a moment ago, without a look at the store; null: that has to be found out. */
   known(authorization: string | undefined): Identity | null;
   /** Throws `unauthenticated`. */
@@ -147,6 +147,8 @@ export function createAccess({ tokens, tickets, audit, adminToken, now = Date.no
       if (!opens(ticket.path, targetOf(url))) throw unauthenticated("The ticket is for another path.");
       return narrowed(await makerOf(ticket), ticket);
     },
+    signImage: tickets.signImage,
+    isSignedImage: tickets.isSignedImage,
     isValid: async (actor) => {
       if (actor === "admin") return true;
       const record = await recordOf(actor);

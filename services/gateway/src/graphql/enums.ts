@@ -1,4 +1,13 @@
-import type { AccountState, EventType, Job, MailboxRole, MessageSort, Outcome, PartRole } from "@postern/protocol";
+import type {
+  AccountState,
+  EventType,
+  Job,
+  MailboxRole,
+  MessageSort,
+  Outcome,
+  PartRole,
+  RemoteImages,
+} from "@postern/protocol";
 
 /** Enum values within, by their names in GraphQL. */
 export const enums = {
@@ -53,6 +62,7 @@ export const enums = {
     INLINE: "inline",
     ATTACHMENT: "attachment",
   } satisfies Record<string, PartRole>,
+  RemoteImages: { BLOCK: "block", KEEP: "keep", PROXY: "proxy" } satisfies Record<string, RemoteImages>,
   Outcome: { NONE: "none", DONE: "done", UNKNOWN: "unknown" } satisfies Record<string, Outcome>,
   JobState: {
     RUNNING: "running",

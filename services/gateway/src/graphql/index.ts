@@ -95,8 +95,7 @@ function contextFor(
   const call = callFor(request, reply);
   if (!request.identity) throw new Error("GraphQL without authentication");
   return {
-    ...commonContext(request, { mail, store, access, face }),
-    identity: request.identity,
+    ...commonContext(request, request.identity, { mail, store, access, face }),
     call,
     loaders: createLoaders(mail, call),
     isSafe: request.method === "GET",
@@ -114,9 +113,8 @@ function subscriptionContext(
     return { call, loaders: createLoaders(mail, call) };
   };
   const context: SubscriptionContext = {
-    ...commonContext(request, { mail, store, access, face }),
+    ...commonContext(request, identity, { mail, store, access, face }),
     ...ask(),
-    identity,
     isSafe: true,
     live,
     watchdog,
@@ -128,12 +126,14 @@ function subscriptionContext(
 
 function commonContext(
   request: FastifyRequest,
+  identity: Identity,
   { mail, store, access, face }: Pick<GraphqlOptions, "mail" | "store" | "access" | "face">,
 ) {
   return {
     mail,
     accounts: store.accounts,
-    showHtml: htmlShower(access, face.publicUrl, request),
+    identity,
+    showHtml: htmlShower(access, face.publicUrl, request, identity),
     publicUrl: face.publicUrl,
     operationName: undefined,
   };

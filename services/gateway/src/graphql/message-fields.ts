@@ -1,11 +1,14 @@
 import type { MessageField } from "@postern/protocol";
+import { fieldsForHtml } from "../http/shown-html.ts";
 
 /** GraphQL fields of a message that are not fields of the core by the same name. */
 const made: Readonly<Record<string, MessageField[]>> = {
   __typename: [],
   rawUrl: [],
   mailbox: ["mailboxId"],
-  html: ["html", "attachments"],
+  html: fieldsForHtml("block"),
+  "html(remoteImages: keep)": fieldsForHtml("keep"),
+  "html(remoteImages: proxy)": fieldsForHtml("proxy"),
   thread: ["threadId"],
 };
 

@@ -5,6 +5,7 @@ import {
   isFailure,
   type Mailbox,
   type MailboxRole,
+  type RemoteImages,
   unpackMailboxId,
   unpackMessageId,
   unpackThreadId,
@@ -94,8 +95,11 @@ export const resolvers = {
       if (!found) throw new Failure("message-gone", { detail: "The message's mailbox is no more." });
       return found;
     },
-    html: ({ account, ...message }: MessageSource, _: unknown, { showHtml }: Context) =>
-      showHtml(account, message).html,
+    html: (
+      { account, ...message }: MessageSource,
+      { remoteImages }: { remoteImages: RemoteImages },
+      context: Context,
+    ) => context.showHtml(account, message, remoteImages).html,
     thread: threadOfMessage,
     headers: ({ headers = [] }: MessageSource, { names }: { names?: string[] | null }) => {
       if (!names) return headers;

@@ -1,6 +1,7 @@
 import {
   type DirectiveNode,
   type FieldNode,
+  getArgumentValues,
   getDirectiveValues,
   getNamedType,
   GraphQLIncludeDirective,
@@ -19,15 +20,24 @@ type Variables = Readonly<Record<string, unknown>>;
 /**
  * Names of the fields that a query selects of the present one, which is of this object type, at the end of one of the
  * paths; `[]` is the present field itself. Just what execution would collect: fragments of other types, and what `@skip`
- * and `@include` leave out, are not in it.
+ * and `@include` leave out, are not in it. Where an argument decides what is to be fetched, it is written behind the name:
+ * `html(remoteImages: keep)`.
  */
 export function selectedAt(info: Info, typeName: string, ...paths: readonly (readonly string[])[]): Set<string> {
   const names = paths.flatMap((path) => {
     let level: Level | null = { fields: info.fieldNodes, type: objectType(info, typeName) };
     for (const step of path) level = level && below(info, level, step);
-    return level ? childrenOf(info, level).map(({ name }) => name.value) : [];
+    return level ? childrenOf(info, level).map((field) => spelled(info, level, field)) : [];
   });
   return new Set(names);
+}
+
+function spelled({ variableValues }: Info, { type }: Level, field: FieldNode): string {
+  const name = field.name.value;
+  const definition = type?.getFields()[name];
+  if (!definition || !field.arguments?.length) return name;
+  const { remoteImages = "block" } = getArgumentValues(definition, field, variableValues);
+  return remoteImages === "block" ? name : `${name}(remoteImages: ${String(remoteImages)})`;
 }
 
 /** Fields that are answered together, and the type of what they give. */

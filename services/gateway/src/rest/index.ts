@@ -8,6 +8,7 @@ import { appendRoutes, takeRawMessages } from "./append.ts";
 import { changeRoutes } from "./changes.ts";
 import { eventRoutes } from "./events.ts";
 import { batchRoutes } from "./batch.ts";
+import { imageRoutes } from "./images.ts";
 import { jobRoutes } from "./jobs.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageChangeRoutes } from "./message-changes.ts";
@@ -48,6 +49,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   takeIdempotencyKeys(app, options.store.idempotency);
   const scoped = app.withTypeProvider<ZodTypes>();
   streamRoutes(scoped, options);
+  imageRoutes(scoped, options);
   eventRoutes(scoped, options);
   await app.register(async (json) => {
     json.addHook("onRequest", demandJsonReader);

@@ -10,12 +10,14 @@ import {
   messageField,
   messageFilter,
   messageSort,
+  type RemoteImages,
+  remoteImages as remoteImagesValue,
   TextMemory,
 } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { maxStaleIn } from "./cache-control.ts";
-import { htmlShower } from "../http/shown-html.ts";
+import { fieldsForHtml, htmlShower } from "../http/shown-html.ts";
 import { etagsIn } from "./etags.ts";
 import { fieldList, filterIn, listQuery, withId } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
@@ -27,6 +29,7 @@ import { asOf, json, link, listAnswer, messageAnswer, nothing, shownAnswer } fro
 import {
   accountParams,
   enterAccount,
+  identityOf,
   ifNoneMatch,
   maxStale,
   linkTo,
@@ -36,7 +39,7 @@ import {
   type Scoped,
 } from "./routes.ts";
 
-export const shownMessage = message.meta({
+export const shownMessage = message.omit({ markedHtml: true }).meta({
   id: "Message",
   description: "A message. Fields that were not asked for are absent; values that do not exist are null.",
 });
@@ -53,6 +56,12 @@ const listHeader = z.object({ "If-None-Match": ifNoneMatch, "Cache-Control": max
 const notModified = nothing("Nothing has changed.", listAnswer);
 const listFailures = [...ofMail, "cursor-mismatch" as const, "cursor-expired" as const, "query-too-costly" as const];
 
+const remoteImages = remoteImagesValue
+  .default("block")
+  .describe(
+    "What becomes of images in `html` that would be loaded from elsewhere: they are left out, keep their addresses, or have ones of Postern, which loads them without telling who looks at them.",
+  );
+
 const searchBody = z.strictObject({
   filter: messageFilter.optional(),
   mailbox: mailboxRef.optional(),
@@ -65,6 +74,7 @@ const searchBody = z.strictObject({
 const getBody = z.strictObject({
   ids: z.array(z.string().max(200)).min(1).max(1_000),
   fields: z.array(messageField).min(1).optional(),
+  remoteImages,
 });
 
 export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOptions): void {
@@ -166,14 +176,14 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
     },
     handler: async (request, reply) => {
       const call = enterAccount(request, reply, request.params.account, "read");
-      const { ids, fields } = request.body;
+      const { ids, fields, remoteImages: remote } = request.body;
       const { account } = request.params;
       const wanted = withId(fields ?? detailFields);
-      const { results } = await mail.getMessages({ account, ids, fields: forHtml(wanted) }, call);
-      const show = htmlShower(access, publicUrl, request);
+      const { results } = await mail.getMessages({ account, ids, fields: asked(wanted, remote) }, call);
+      const show = htmlShower(access, publicUrl, request, identityOf(request));
       const items = results.map((result, index) =>
         "message" in result
-          ? shownWith(result.message, wanted, show(account, result.message).html)
+          ? shownWith(result.message, wanted, show(account, result.message, remote).html)
           : {
               id: ids[index] ?? "",
               problem: problemOf(Failure.fromJSON(result.failure), pathOf(request.params.account, ids[index] ?? "")),
@@ -193,7 +203,7 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
         "With its text, sanitized HTML and headers unless `fields` says otherwise. Nothing that reads ever sets a flag.",
       tags: ["messages"],
       params: messageParams,
-      querystring: z.strictObject({ fields: fieldList }),
+      querystring: z.strictObject({ fields: fieldList, remoteImages }),
       fields,
       response: {
         200: json("The message.", shownMessage, exampleMessage, shownAnswer),
@@ -204,6 +214,7 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
     handler: async (request, reply) => {
       const { account, message: id } = request.params;
       const call = enterAccount(request, reply, account, "read");
+      const { remoteImages: remote } = request.query;
       const fields = withId(request.query.fields ?? detailFields);
       const held = etagsIn(request.headers["if-none-match"]);
       if (held.length > 0) {
@@ -217,11 +228,11 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
       const found = await one(
         id,
         await mail.getMessages(
-          { account, ids: [id], fields: forHtml([...new Set([...fields, "etag" as const])]) },
+          { account, ids: [id], fields: asked([...new Set([...fields, "etag" as const])], remote) },
           call,
         ),
       );
-      const { html, expires } = htmlShower(access, publicUrl, request)(account, found);
+      const { html, expires } = htmlShower(access, publicUrl, request, identityOf(request))(account, found, remote);
       void describeMessage(reply, found.etag);
       if (expires) void reply.header("cache-control", "no-store");
       return shownWith(found, fields, html);
@@ -229,14 +240,15 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
   });
 }
 
-/** Which part a picture in the HTML is, the attachments tell. */
-function forHtml(fields: MessageField[]): MessageField[] {
-  return fields.includes("html") ? [...new Set([...fields, "attachments" as const])] : fields;
+/** What the core is asked for, for these fields. */
+function asked(fields: MessageField[], remote: RemoteImages): MessageField[] {
+  if (!fields.includes("html")) return fields;
+  return [...new Set([...fields.filter((field) => field !== "html"), ...fieldsForHtml(remote)])];
 }
 
 /** Just the fields that were asked for, with the HTML as it is shown. */
 function shownWith(found: Message, fields: readonly MessageField[], html: string | null): Message {
-  const { etag, attachments, ...rest } = found;
+  const { etag, attachments, markedHtml: _, ...rest } = found;
   return {
     ...rest,
     ...(fields.includes("attachments") && { attachments }),

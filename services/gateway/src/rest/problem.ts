@@ -41,6 +41,7 @@ export const statusOf: Readonly<Record<FailureCode, number>> = {
   internal: 500,
   "upstream-refused": 502,
   "partly-done": 502,
+  "image-unavailable": 502,
   "upstream-protocol": 502,
   "upstream-in-use": 503,
   unavailable: 503,

@@ -65,11 +65,8 @@ export const location: Fields = {
   Location: field("Location", "Where what was made is, relative to the address asked (RFC 3986).", z.string()),
 };
 
-export const octetsAnswer: Fields = {
-  ...strongEtag,
-  ...keptForGood,
-  ...asOf,
-  "Accept-Ranges": field("AcceptRanges", "Ranges are counted in octets.", z.literal("bytes")),
+/** Of what somebody else has made. */
+const contained: Fields = {
   "Content-Disposition": field("ContentDisposition", "How to show or name it (RFC 6266).", z.string()),
   "Content-Security-Policy": field("ContentSecurityPolicy", "Nothing in it may run.", z.string()),
   "Cross-Origin-Resource-Policy": field(
@@ -77,6 +74,14 @@ export const octetsAnswer: Fields = {
     "No other site may embed it, but by a ticket.",
     z.enum(["same-site", "cross-origin"]),
   ),
+};
+
+export const octetsAnswer: Fields = {
+  ...strongEtag,
+  ...keptForGood,
+  ...asOf,
+  "Accept-Ranges": field("AcceptRanges", "Ranges are counted in octets.", z.literal("bytes")),
+  ...contained,
   "Last-Modified": field("LastModified", "When the message was received.", z.string().optional()),
   "Postern-Explain": field(
     "Explain",
@@ -87,6 +92,12 @@ export const octetsAnswer: Fields = {
 export const rangeAnswer: Fields = {
   ...octetsAnswer,
   "Content-Range": field("ContentRange", "Which octets these are.", z.string().regex(/^bytes \d+-\d+\/(\d+|\*)$/)),
+};
+
+/** Of an image from elsewhere. */
+export const proxiedAnswer: Fields = {
+  ...cacheControl("KeptAnHour", "private, max-age=3600"),
+  ...contained,
 };
 
 /** For problems. */

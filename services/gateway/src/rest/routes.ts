@@ -13,6 +13,7 @@ import * as z from "zod";
 import { type Access, type Identity, requireAccount, requireScope } from "../access/index.ts";
 import { publicPath } from "../http/addresses.ts";
 import { callFor, UPLOAD_DEADLINE_MS } from "../http/calls.ts";
+import type { Images } from "../images/index.ts";
 import type { Live, Watchdog } from "../live/index.ts";
 import type { Webhooks } from "../webhooks/index.ts";
 
@@ -47,6 +48,7 @@ export interface RestOptions {
   live: Live;
   watchdog: Watchdog;
   webhooks: Webhooks;
+  images: Images;
   publicUrl: string | undefined;
 }
 

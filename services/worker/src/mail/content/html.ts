@@ -1,5 +1,6 @@
 import sanitize from "sanitize-html";
 import { boundHtml, MAX_LENGTH } from "./bounds.ts";
+import { markBackground, markedAddress, markedBackground, MARK_SCHEME } from "./remote-images.ts";
 
 const MAX_DEPTH = 256;
 const MOST_PASSES = 5;
@@ -208,6 +209,24 @@ const options: sanitize.IOptions = {
   exclusiveFilter: ({ tag, attribs }) => tag === "img" && !attribs.src && !attribs.alt,
 };
 
+/** The same with remote images, of `src`, `srcset`, `background` and style: only what is shown of them, marked. */
+const marking: sanitize.IOptions = {
+  ...options,
+  allowedStyles: {
+    ...options.allowedStyles,
+    "*": { ...styles, "background-image": [markedBackground] },
+  },
+  allowedSchemesByTag: { img: ["cid", MARK_SCHEME] },
+  transformTags: {
+    ...transformTags,
+    img: (tagName, { src = "", ...rest }) => {
+      const address = /^cid:[^\s]{1,500}$/i.test(src) ? src : markedAddress(src, rest.srcset);
+      return { tagName, attribs: { ...(address !== null && { src: address }), ...rest } };
+    },
+    "*": (tagName, attribs) => ({ tagName, attribs: markBackground(attribs) }),
+  },
+};
+
 export interface SafeHtml {
   html: string;
   /** Whether it was too long or too deep and has been cut. */
@@ -216,13 +235,22 @@ export interface SafeHtml {
 
 /** HTML that can be shown: nothing in it runs, submits, covers the page or asks the network for anything by itself. */
 export function sanitizeHtml(html: string): SafeHtml {
+  return clean(html, options);
+}
+
+/** The same, but its remote images are marked with `REMOTE_IMAGE`, and do not load before the mark is taken away. */
+export function sanitizeMarking(html: string): SafeHtml {
+  return clean(html, marking);
+}
+
+function clean(html: string, as: sanitize.IOptions): SafeHtml {
   const bounded = boundHtml(html);
-  let clean = sanitize(bounded, options);
+  let safe = sanitize(bounded, as);
   // What is left out between tags changes how the rest is read: it is read again until it stays as it is.
-  for (let pass = 1; pass < MOST_PASSES && clean.length <= MAX_LENGTH; pass += 1) {
-    const again = sanitize(clean, options);
-    if (again === clean) break;
-    clean = again;
+  for (let pass = 1; pass < MOST_PASSES && safe.length <= MAX_LENGTH; pass += 1) {
+    const again = sanitize(safe, as);
+    if (again === safe) break;
+    safe = again;
   }
-  return { html: clean, isCut: bounded.length < html.length };
+  return { html: safe, isCut: bounded.length < html.length };
 }

@@ -3,7 +3,7 @@ export { invitesOf } from "./invites.ts";
 export { replyTextOf } from "./reply.ts";
 export { listUnsubscribeOf } from "./unsubscribe.ts";
 export { decodeHeaders, rawHeaders, referencesOf } from "./headers.ts";
-export { sanitizeHtml } from "./html.ts";
+export { sanitizeHtml, sanitizeMarking } from "./html.ts";
 export { decodeParameters } from "./parameters.ts";
 export {
   attachmentsOf,

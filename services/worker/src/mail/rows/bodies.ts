@@ -130,7 +130,10 @@ function planOf({ structure, snippet }: Facts, needs: Needs, limit: number): Pla
   if ((needs.authentication || needs.listUnsubscribe) && needs.header !== "whole")
     plan.sections.push({ section: TRACES, limit: HEADER_LIMIT });
   for (const { part, size } of plan.calendars) plan.sections.push({ section: part, limit: CALENDAR_LIMIT, size });
-  const read = new Set([...(needs.text || needs.replyText ? text : []), ...(needs.html ? html : [])]);
+  const read = new Set([
+    ...(needs.text || needs.replyText ? text : []),
+    ...(needs.html || needs.markedHtml ? html : []),
+  ]);
   for (const { part, size } of read) plan.sections.push({ section: part, limit, size });
   if (plan.snippet && !read.has(plan.snippet)) {
     const { part, size } = plan.snippet;

@@ -11,6 +11,7 @@ import {
   referencesOf,
   replyTextOf,
   sanitizeHtml,
+  sanitizeMarking,
   snippetOf,
   textOfHtml,
 } from "../content/index.ts";
@@ -21,6 +22,7 @@ import type { SectionRequest, Sections } from "./sections.ts";
 export interface Body {
   text: string | null;
   html: string | null;
+  markedHtml: string | null;
   headers: Header[];
   rawHeaders: string;
   references: string[];
@@ -85,7 +87,11 @@ export function makeBeginning(makings: Makings): Made {
   const octets = new Map([...makings.octets].map(([name, each]) => [name, each.subarray(0, SURE_LIMIT)]));
   const { body } = makeBody({ ...makings, plan: { ...plan, makesSnippet: false }, octets });
   const made = ["text", "html", "replyText", "calendarInvites"] as const;
-  const cut = [...made.filter((field) => needs[field]), ...needs.headerFields];
+  const cut = [
+    ...made.filter((field) => needs[field]),
+    ...(needs.markedHtml ? ["html" as const] : []),
+    ...needs.headerFields,
+  ];
   return {
     body: { ...body, truncated: [...new Set([...body.truncated, ...cut])] },
     ...(plan.makesSnippet && { snippet: snippetFrom(plan, makings.octets) }),
@@ -100,7 +106,8 @@ function bodyOf({ plan, octets, needs, trusted }: Makings): Body {
   const header = octets.get(HEADER) ?? octets.get(REFERENCES) ?? nothing;
   const traces = octets.get(HEADER) ?? octets.get(TRACES) ?? nothing;
   const cut = new Set<keyof Message>();
-  const html = needs.html ? htmlOf(plan, octets, cut) : null;
+  const html = needs.html ? htmlOf(plan, octets, cut, sanitizeHtml) : null;
+  const markedHtml = needs.markedHtml ? htmlOf(plan, octets, cut, sanitizeMarking) : null;
   const text = needs.text ? textOf(plan, octets, cut) : null;
   const replyText = needs.replyText ? replyOf(plan, octets, cut) : null;
   if (plan.isCut.parts) for (const name of needs.partFields) cut.add(name);
@@ -108,6 +115,7 @@ function bodyOf({ plan, octets, needs, trusted }: Makings): Body {
   return {
     text,
     html,
+    markedHtml,
     headers: needs.header === "whole" ? decodeHeaders(header) : [],
     rawHeaders: needs.header === "whole" ? rawHeaders(header) : "",
     references: needs.header === "none" ? [] : referencesOf(header),
@@ -151,14 +159,19 @@ function decoded(part: Structure, octets: Sections): string {
   return decodeText(octets.get(part.part) ?? new Uint8Array(0), part);
 }
 
-function htmlOf({ html, isCut, limit }: Plan, octets: Sections, cut: Set<keyof Message>): string | null {
+function htmlOf(
+  { html, isCut, limit }: Plan,
+  octets: Sections,
+  cut: Set<keyof Message>,
+  sanitize: typeof sanitizeHtml,
+): string | null {
   if (html.length === 0) return null;
   if (isCut.html || html.some(({ size }) => size > limit)) cut.add("html");
   return html
     .map((part) => {
       const text = decoded(part, octets);
       if (part.type !== "text/html") return htmlOfText(text);
-      const safe = sanitizeHtml(text);
+      const safe = sanitize(text);
       if (safe.isCut) cut.add("html");
       return safe.html;
     })

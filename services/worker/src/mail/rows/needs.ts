@@ -16,6 +16,7 @@ export interface Needs {
   snippet: boolean;
   text: boolean;
   html: boolean;
+  markedHtml: boolean;
   replyText: boolean;
   /** Both are made of a few header fields. */
   authentication: boolean;
@@ -42,6 +43,7 @@ const factOf: Partial<Record<MessageField, FactKind>> = {
   replyText: "structure",
   calendarInvites: "structure",
   html: "structure",
+  markedHtml: "structure",
 };
 
 /** What a message is known again by costs nothing where it is fetched with the rest. */
@@ -73,6 +75,7 @@ export function needsOf(fields: readonly MessageField[]): Needs {
     snippet: asked.has("snippet"),
     text: asked.has("text"),
     html: asked.has("html"),
+    markedHtml: asked.has("markedHtml"),
     replyText: asked.has("replyText"),
     authentication: asked.has("authentication"),
     listUnsubscribe: asked.has("listUnsubscribe"),

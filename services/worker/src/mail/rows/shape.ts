@@ -52,6 +52,7 @@ export interface ShownIn {
 export const noBody: Body = {
   text: null,
   html: null,
+  markedHtml: null,
   headers: [],
   rawHeaders: "",
   references: [],
@@ -115,6 +116,7 @@ const shapers: Shapers = {
   etag: ({ etag }) => `"${etag ?? ""}"`,
   text: ({ body }) => body.text,
   html: ({ body }) => body.html,
+  markedHtml: ({ body }) => body.markedHtml,
   headers: ({ body }) => body.headers,
   rawHeaders: ({ body }) => body.rawHeaders,
   references: ({ body }) => body.references,

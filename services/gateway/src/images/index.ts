@@ -1,0 +1,1 @@
+export { createImages, type Image, type Images } from "./images.ts";
