@@ -31,6 +31,7 @@ export function comparePositions(one: Position, other: Position): number {
 }
 
 const flags = z.array(z.string()).describe("As IMAP spells them: `\\Seen`, `$Forwarded`.");
+const earlierFlags = flags.nullable().describe("Null where they were not known.");
 const time = z.iso.datetime().nullable();
 
 const place = {
@@ -94,11 +95,11 @@ export const eventKinds = {
   "message.created": kind("message.created", { message: newMessage }),
   "message.updated": kind("message.updated", {
     message: flaggedMessage,
-    previous: z.object({ flags }).describe("As they were before."),
+    previous: z.object({ flags: earlierFlags }).describe("As they were before."),
   }),
   "message.moved": kind("message.moved", {
     message: flaggedMessage,
-    previous: z.object({ mailboxId: place.mailboxId.describe("Where it was before."), flags }),
+    previous: z.object({ mailboxId: place.mailboxId.describe("Where it was before."), flags: earlierFlags }),
   }),
   "message.deleted": kind("message.deleted", { message: goneMessage }),
   "mailbox.created": kind("mailbox.created", { mailbox: plainMailbox }),

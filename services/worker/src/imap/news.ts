@@ -26,10 +26,9 @@ export function tellNews(response: DataResponse, exists: number, news: MailboxNe
  * opened (EARLIER) were never counted.
  */
 function tellVanished(values: Value[], news: MailboxNews | null): number {
-  const [first] = values;
-  const earlier = Array.isArray(first) && octetsOf(first[0])?.toUpperCase() === "EARLIER";
+  const { earlier, set } = vanishedIn(values);
   let count = 0;
-  for (const range of (octetsOf(values[earlier ? 1 : 0]) ?? "").split(",")) {
+  for (const range of set.split(",")) {
     const [one, other = one] = range.split(":").map(uidOf);
     if (!one || !other) continue;
     const [from, to] = one <= other ? [one, other] : [other, one];
@@ -37,6 +36,12 @@ function tellVanished(values: Value[], news: MailboxNews | null): number {
     count += to - from + 1;
   }
   return earlier ? 0 : count;
+}
+
+export function vanishedIn(values: Value[]): { earlier: boolean; set: string } {
+  const [first] = values;
+  const earlier = Array.isArray(first) && octetsOf(first[0])?.toUpperCase() === "EARLIER";
+  return { earlier, set: octetsOf(values[earlier ? 1 : 0]) ?? "" };
 }
 
 function tellFetched(sequence: number, values: Value[], news: MailboxNews): void {

@@ -1,7 +1,7 @@
 import { copy, move } from "./commands/copy.ts";
 import { append } from "./commands/append.ts";
 import { create } from "./commands/create.ts";
-import { changedSince } from "./commands/changed-since.ts";
+import { changedSince, vanishedSince } from "./commands/changed-since.ts";
 import { remove, rename } from "./commands/mailboxes.ts";
 import { enable } from "./commands/enable.ts";
 import { examine, type OpenOptions } from "./commands/examine.ts";
@@ -243,6 +243,10 @@ export class Session implements OpenSession {
 
   changedSince(modseq: bigint): Promise<FetchedMessage[]> {
     return changedSince(this.wire, modseq);
+  }
+
+  async vanishedSince(modseq: bigint, upTo: number): Promise<number[] | null> {
+    return this.tellsByUid ? vanishedSince(this.wire, modseq, upTo) : null;
   }
 
   async listen(onNews: () => void, until: AbortSignal): Promise<void> {

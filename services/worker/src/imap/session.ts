@@ -56,6 +56,8 @@ export interface ImapSession {
   noop(): Promise<void>;
   /** UID and flags of the selected mailbox's messages that came or were changed since. Only with `abilities.condstore`. */
   changedSince(modseq: bigint): Promise<FetchedMessage[]>;
+  /** UIDs up to `upTo` that are gone from the selected mailbox since, and maybe others that are gone. Null: the server cannot tell. */
+  vanishedSince(modseq: bigint, upTo: number): Promise<number[] | null>;
   /**
    * IDLE until `until` aborts: tells of whatever the server says meanwhile of the selected mailbox, and with `notify` of any.
    * Throws when the server falls silent: it is asked for a sign of life at the end.

@@ -1,7 +1,8 @@
 import { type Call, packMessageId } from "@postern/protocol";
+import type { MailboxEpoch } from "@postern/store";
 import type { Core } from "../mail/core.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
-import type { At, Change, Found } from "./reconcile.ts";
+import type { Before, Change, Found, Known } from "./reconcile.ts";
 
 /** Which id a message has, and that it keeps it when somebody else moves it. */
 export class Namer {
@@ -18,21 +19,26 @@ export class Namer {
   }
 
   async learn(found: readonly Found[]): Promise<void> {
-    for (const { mailbox, uidValidity, present } of found) {
-      const uids = present.filter(({ id }) => id === null).map(({ uid }) => uid);
-      if (uids.length === 0) continue;
-      const births = await this.core.places.birthsOf(this.account, { mailbox, uidValidity }, uids, this.call);
-      for (const [uid, birth] of births) this.names.set(nameOf(mailbox, uidValidity, uid), this.pack(birth));
+    for (const { mailbox, uidValidity, knownValidity, present, gone } of found) {
+      await this.learnAt({ mailbox, uidValidity }, present);
+      await this.learnAt({ mailbox, uidValidity: knownValidity }, gone);
     }
   }
 
-  idOf({ mailbox, uidValidity, message }: At): string {
+  private async learnAt(place: MailboxEpoch, messages: readonly Pick<Known, "uid" | "id">[]): Promise<void> {
+    const uids = messages.filter(({ id }) => id === null).map(({ uid }) => uid);
+    if (uids.length === 0) return;
+    const births = await this.core.places.birthsOf(this.account, place, uids, this.call);
+    for (const [uid, birth] of births) this.names.set(nameOf(place.mailbox, place.uidValidity, uid), this.pack(birth));
+  }
+
+  idOf({ mailbox, uidValidity, message }: Before): string {
     const named = message.id ?? this.names.get(nameOf(mailbox, uidValidity, message.uid));
     return named ?? this.pack({ mailbox, uidValidity, uid: message.uid });
   }
 
   /** Null where it is the one of its place. */
-  ownIdOf(at: At): string | null {
+  ownIdOf(at: Before): string | null {
     const id = this.idOf(at);
     const { mailbox, uidValidity, message } = at;
     return id === this.pack({ mailbox, uidValidity, uid: message.uid }) ? null : id;
@@ -61,5 +67,5 @@ export class Namer {
   }
 }
 
-const placeOf = ({ mailbox, uidValidity }: At) => ({ mailbox, uidValidity });
+const placeOf = ({ mailbox, uidValidity }: Before) => ({ mailbox, uidValidity });
 const nameOf = (mailbox: number, uidValidity: number, uid: number): string => `${mailbox} ${uidValidity} ${uid}`;

@@ -7,9 +7,17 @@ export interface At {
   message: SeenMessage;
 }
 
+/** What was known of a message; flags are null where they were not. */
+export type Known = Omit<SeenMessage, "flags"> & { flags: string | null };
+
+/** A message in a mailbox, as it was. */
+export interface Before extends Omit<At, "message"> {
+  message: Known;
+}
+
 /** What became of one message. */
 export interface Change {
-  before: At | null;
+  before: Before | null;
   after: At | null;
 }
 
@@ -20,7 +28,7 @@ export interface Found {
   /** As they are now. Those that have not changed may be missing. */
   present: readonly SeenMessage[];
   /** What was known and is no more. */
-  gone: readonly SeenMessage[];
+  gone: readonly Known[];
   /** UIDVALIDITY under which it was known; another one than `uidValidity` after a reset. */
   knownValidity: number;
 }
@@ -30,12 +38,12 @@ export interface Found {
  * come there is one that moved, if it has the same id or else the same GUID.
  */
 export function reconcile(
-  known: (mailbox: number, uid: number) => SeenMessage | null,
+  known: (mailbox: number, uid: number) => Known | null,
   found: readonly Found[],
-  idOf: (at: At) => string,
+  idOf: (at: Before) => string,
 ): Change[] {
   const changes: Change[] = [];
-  const gone: At[] = [];
+  const gone: Before[] = [];
   const come: At[] = [];
   for (const { mailbox, uidValidity, knownValidity, present, gone: lost } of found) {
     for (const message of lost) gone.push({ mailbox, uidValidity: knownValidity, message });
@@ -56,12 +64,12 @@ export function reconcile(
 }
 
 /** Takes out of both those that have the same handle, in order. */
-function pairs(gone: At[], come: At[], handle: (at: At) => string | null): [before: At, after: At][] {
+function pairs(gone: Before[], come: At[], handle: (at: Before) => string | null): [before: Before, after: At][] {
   if (gone.length === 0 || come.length === 0) return [];
   const waiting = new Map<string, At[]>();
   for (const at of come) add(waiting, handle(at), at);
-  const found: [At, At][] = [];
-  const [leftGone, taken] = [[] as At[], new Set<At>()];
+  const found: [Before, At][] = [];
+  const [leftGone, taken] = [[] as Before[], new Set<At>()];
   for (const before of gone) {
     const name = handle(before);
     const after = name === null ? undefined : waiting.get(name)?.shift();

@@ -10,7 +10,9 @@ import { openMailbox } from "../mail/open-mailbox.ts";
 import { Held } from "./held.ts";
 import { type Look, look } from "./look.ts";
 import { Namer } from "./namer.ts";
-import { type At, type Change, reconcile } from "./reconcile.ts";
+import { type Before, type Change, reconcile } from "./reconcile.ts";
+import type { Opening } from "./opening.ts";
+import { changesSinceOpening, type SinceOpening } from "./since-opening.ts";
 import { tell } from "./tell.ts";
 import type { SeenMailbox } from "./seen.ts";
 
@@ -18,8 +20,8 @@ import type { SeenMailbox } from "./seen.ts";
 export interface Seen {
   /** Whether it was ever seen whole. */
   begun: boolean;
-  /** The mailboxes' counters when the first position was given, before the account was seen whole; null: none was. */
-  opening: string | null;
+  /** From before the account was seen whole; null: no position was given then. */
+  opening: Opening | null;
   mailboxes: Map<number, SeenMailbox>;
 }
 
@@ -44,8 +46,10 @@ export class Round {
   private readonly looks = new Map<number, Look>();
   private readonly first: NewEvent[] = [];
   private readonly last: NewEvent[] = [];
-  /** At a first look: whether nothing has changed since the first position was given. */
-  private isAsOpened = false;
+  /** Keys of all mailboxes that were listed. */
+  private there: ReadonlySet<number> = new Set();
+  /** At a first look: what has changed since the first position was given; null: nobody can tell. */
+  private sinceOpening: SinceOpening | null = null;
   /** Heads to be written for reasons of their own. */
   private readonly heads = new Map<number, SeenMailbox | null>();
 
@@ -62,7 +66,9 @@ export class Round {
     await this.lookAtAll();
     const { begun, opening } = this.memory;
     if (begun || opening === null) return;
-    this.isAsOpened = countersOf(await this.core.listings.current(this.account, "all", this.call)) === opening;
+    const mailboxes = [...new Map([...this.memory.mailboxes, ...this.heads]).values()].filter((head) => head !== null);
+    const now = { there: this.there, mailboxes, looks: [...this.looks.values()] };
+    this.sinceOpening = await changesSinceOpening(this.core, this.account, opening, now, this.call);
   }
 
   private async lookAtAll(): Promise<void> {
@@ -144,9 +150,9 @@ export class Round {
 
   /** Mailboxes that are there no more, with all that was in them. */
   private async lookForGone({ records }: Listing): Promise<void> {
-    const there = new Set([...records.values()].map(({ key }) => key));
+    this.there = new Set([...records.values()].map(({ key }) => key));
     for (const seen of this.memory.mailboxes.values()) {
-      if (there.has(seen.key)) continue;
+      if (this.there.has(seen.key)) continue;
       const gone = await this.heldOf(seen, seen).all();
       const { key: mailbox, uidValidity } = seen;
       this.looks.set(mailbox, {
@@ -179,13 +185,18 @@ export class Round {
     for (let at = 0; at < changes.length; at += size) {
       const part = changes.slice(at, at + size);
       for (const change of part) this.apply(change);
-      const told = begun ? await tell(this.core, this.account, this.namer, part, this.call) : [];
-      const isLast = at + size >= changes.length;
+      const told = begun ? await this.tell(part) : [];
+      const isLast = begun && at + size >= changes.length;
       const step = { events: [...events.splice(0), ...told], rows: this.rows() };
       yield isLast ? this.finish(step) : { ...step, heads: this.pieceHeads() };
     }
-    if (changes.length === 0 && (events.length > 0 || this.heads.size > 0 || this.looks.size > 0 || !begun))
+    if (!begun) yield this.begin();
+    else if (changes.length === 0 && (events.length > 0 || this.heads.size > 0 || this.looks.size > 0))
       yield this.finish({ events, rows: this.rows() });
+  }
+
+  private tell(changes: readonly Change[]): Promise<NewEvent[]> {
+    return tell(this.core, this.account, this.namer, changes, this.call);
   }
 
   private apply({ before, after }: Change): void {
@@ -223,22 +234,55 @@ export class Round {
       if (head) this.memory.mailboxes.set(key, head);
       else this.memory.mailboxes.delete(key);
     }
-    const begins = !this.memory.begun;
     this.memory.begun = true;
-    const heads = [...now].map(([key, head]) => [String(key), head && JSON.stringify(head)] as const);
+    const heads = [...now].map(([key, head]): [string, string | null] => [String(key), head && JSON.stringify(head)]);
+    return { events: [...step.events, ...this.last], rows: step.rows, heads };
+  }
+
+  /** The end of a first look, which is no news beyond what has happened since the first position was given. */
+  private async begin(): Promise<Omit<LogStep, "epoch" | "after">> {
+    const since = this.sinceOpening;
+    const events = since ? await this.eventsSince(since) : [];
+    this.first.splice(0);
+    this.last.splice(0);
+    const { rows, heads = [] } = this.finish({ events: [], rows: this.rows() });
     return {
-      events: begins ? [] : [...step.events, ...this.last],
-      rows: step.rows,
-      heads: begins ? [...heads, [BEGUN, "1"] as const, [OPENING, null] as const] : heads,
+      events,
+      rows,
+      heads: [...heads, [BEGUN, "1"], [OPENING, null]],
       // What has changed meanwhile nobody knows exactly: who has a position from before has to read anew.
-      begins: begins && !this.isAsOpened,
+      begins: since === null,
     };
+  }
+
+  private async eventsSince({ found, known, created, renamed, deleted }: SinceOpening): Promise<NewEvent[]> {
+    await this.namer.learn(found);
+    const told = await this.tell(reconcile(known, found, (at) => this.namer.idOf(at)));
+    const common = this.common();
+    const event = (type: "mailbox.created" | "mailbox.deleted", of: { key: number; path: string }): NewEvent => ({
+      ...common,
+      type,
+      mailbox: this.mailbox(of),
+    });
+    return [
+      ...created.map((each) => event("mailbox.created", each)),
+      ...renamed.map(
+        ({ now, path }): NewEvent => ({
+          ...common,
+          type: "mailbox.renamed",
+          mailbox: this.mailbox(now),
+          previous: { path },
+        }),
+      ),
+      ...told,
+      ...deleted.map((each) => event("mailbox.deleted", each)),
+    ];
   }
 
   private countResets(looks: readonly Look[], changes: readonly Change[]): void {
     for (const { mailbox, uidValidity, knownValidity, mailboxNow } of looks) {
       if (uidValidity === knownValidity || knownValidity === 0) continue;
-      const here = (at: At | null): boolean => at?.mailbox === mailbox;
+      const here = (at: Before | null): boolean => at?.mailbox === mailbox;
       const kept = changes.filter(({ before, after }) => here(before) && here(after)).length;
       const lost = changes.filter(({ before, after }) => here(before) && !after).length;
       const fresh = changes.filter(({ before, after }) => here(after) && !before).length;
@@ -257,22 +301,6 @@ export class Round {
   private mailbox({ key, path }: { key: number; path: string }): { id: string; path: string } {
     return { id: packMailboxId({ accountKey: this.account.key, mailboxKey: key }), path };
   }
-}
-
-/** What tells whether anything has changed; never the same twice where flags may change without being counted, for lack of CONDSTORE. */
-export function countersOf({ listed, records, asOf }: Listing): string {
-  const counters = listed.map(({ path, status }) => {
-    const place = [records.get(path)?.key ?? null, path];
-    if (!status) return place;
-    const { uidValidity, uidNext, highestModseq, messages } = status;
-    const isCounted = uidNext !== null && (highestModseq !== null || messages === 0);
-    return [...place, uidValidity, uidNext, String(highestModseq), messages, isCounted ? null : asOf];
-  });
-  // Servers list in whatever order.
-  return counters
-    .map((each) => JSON.stringify(each))
-    .sort()
-    .join("\n");
 }
 
 function emptyHead({ key, path }: { key: number; path: string }): SeenMailbox {

@@ -12,7 +12,8 @@ import type { Core } from "../mail/core.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import { accountRef } from "../mail/open-mailbox.ts";
 import { GroupCommit } from "../mirror/group-commit.ts";
-import { BEGUN, countersOf, OPENING, Round, type Seen } from "./round.ts";
+import { packOpening, readOpening } from "./opening.ts";
+import { BEGUN, OPENING, Round, type Seen } from "./round.ts";
 import type { SeenMailbox } from "./seen.ts";
 
 /**
@@ -24,10 +25,16 @@ export interface Sequences {
   /** The end of the sequence after everything that the server had acknowledged to anyone before this was called. */
   bringUpToDate(account: string, call: Call): Promise<Position>;
   /**
-   * The end of the sequence, which begins now if it has not yet. No command where it has. Where the first look takes longer than
-   * this, the position from before it: nothing is missed from there on, but where something has changed meanwhile it expires.
+   * A position from which on nothing is missed. No command but the first time, and even then nothing is read of the messages
+   * where the server counts its changes, or where they are many.
    */
-  state(account: string, call: Call, patienceMs?: number): Promise<Position>;
+  state(account: string, call: Call): Promise<Position>;
+  /**
+   * The end of the sequence, which begins now if it has not yet. No command where it has. Where the first look takes longer than
+   * this, the position from before it: nothing is missed from there on, but where nobody can tell what has changed meanwhile it
+   * expires.
+   */
+  begin(account: string, call: Call, patienceMs?: number): Promise<Position>;
   /** Tells of the account's state where it is another than was told; nothing where the sequence has not begun. */
   noteState(account: string, state: ToldState, detail: string | null): Promise<void>;
   forget(account: string): void;
@@ -50,6 +57,8 @@ interface Memory extends Seen {
 const STATE = "state";
 const ACCOUNTS = 5_000;
 const DEADLINE_MS = 120_000;
+/** Where flags change without being counted, so many messages are looked at at once: nobody could tell later. */
+const FEW = 20_000;
 /** Nobody waits for longer until an account was seen whole. */
 const BEGIN_MS = 5_000;
 
@@ -67,7 +76,8 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     const begun = heads.delete(BEGUN);
     const state = heads.get(STATE) ?? null;
     heads.delete(STATE);
-    const opening = heads.get(OPENING) ?? null;
+    const opened = heads.get(OPENING);
+    const opening = opened === undefined ? null : readOpening(opened);
     heads.delete(OPENING);
     const mailboxes = [...heads.values()].map((text) => JSON.parse(text) as SeenMailbox);
     const memory = {
@@ -116,14 +126,19 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
   /** The first position, from before anything was looked at. */
   const openFor = async (account: AccountRef, memory: Memory, call: Call): Promise<Position> => {
     if (memory.begun || memory.opening !== null) return memory.head;
-    const opening = countersOf(await core.listings.current(account, "all", call));
+    const opening = packOpening(await core.listings.current(account, "all", call));
     await write(account.id, memory, { events: [], heads: [[OPENING, opening]], begins: true });
-    memory.opening = opening;
+    memory.opening = readOpening(opening);
     return memory.head;
   };
 
-  const open = (id: string): Promise<Position> =>
-    inTurn(id, async () => openFor(await accountRef(core, id), await load(id), ownCall()));
+  /** What is known of an account of which at least the first position was given. */
+  const opened = (id: string): Promise<Memory> =>
+    inTurn(id, async () => {
+      const memory = await load(id);
+      await openFor(await accountRef(core, id), memory, ownCall());
+      return memory;
+    });
 
   const compare = async (id: string): Promise<Position> => {
     core.ownership.assertHeld(id);
@@ -159,20 +174,29 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     }
   };
 
+  const begin = async (account: string, call: Call, patienceMs = BEGIN_MS): Promise<Position> => {
+    const { begun, opening, head } = await load(account);
+    if (begun) return head;
+    const first = opening === null ? opened(account) : Promise.resolve({ head });
+    first.catch(() => undefined);
+    try {
+      const deadline = Math.min(call.deadline, Date.now() + patienceMs);
+      return await bringUpToDate(account, { ...call, deadline });
+    } catch (error) {
+      if (!isFailure(error, "upstream-timeout")) throw error;
+      return (await within(call, first)).head;
+    }
+  };
+
   return {
     bringUpToDate,
-    state: async (account, call, patienceMs = BEGIN_MS) => {
-      const { begun, opening, head } = await load(account);
-      if (begun) return head;
-      const opened = opening === null ? open(account) : Promise.resolve(head);
-      opened.catch(() => undefined);
-      try {
-        const deadline = Math.min(call.deadline, Date.now() + patienceMs);
-        return await bringUpToDate(account, { ...call, deadline });
-      } catch (error) {
-        if (!isFailure(error, "upstream-timeout")) throw error;
-        return within(call, opened);
-      }
+    begin,
+    state: async (account, call) => {
+      const known = await load(account);
+      if (known.begun) return known.head;
+      const { head, opening } = known.opening ? known : await within(call, opened(account));
+      const isTold = opening === null || opening.isCounted || opening.messages > FEW;
+      return isTold ? head : begin(account, call);
     },
     noteState: (account, state, detail) =>
       inTurn(account, async () => {

@@ -3,7 +3,7 @@ import type { Core } from "../mail/core.ts";
 import { getMessages } from "../mail/get-messages.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import type { Namer } from "./namer.ts";
-import type { At, Change } from "./reconcile.ts";
+import type { Before, Change } from "./reconcile.ts";
 import { flagsIn } from "./seen.ts";
 
 const SUMMARY: MessageField[] = ["id", "subject", "from", "receivedAt"];
@@ -54,14 +54,14 @@ function eventOf(account: AccountRef, namer: Namer, { before, after }: Change, t
   if (!at) return [];
   const id = namer.idOf(at);
   const common = { time, cause: telling.causeOf(id) };
-  const mailboxOf = ({ mailbox }: At): string => packMailboxId({ accountKey: account.key, mailboxKey: mailbox });
+  const mailboxOf = ({ mailbox }: Before): string => packMailboxId({ accountKey: account.key, mailboxKey: mailbox });
   if (!after) return [{ ...common, type: "message.deleted", message: { id, mailboxId: mailboxOf(at) } }];
   const message = { id, mailboxId: mailboxOf(after), flags: flagsIn(after.message.flags) };
   if (!before) {
     const { subject = null, from = [], receivedAt = null, snippet = null } = telling.summaries.get(id) ?? {};
     return [{ ...common, type: "message.created", message: { ...message, subject, from, receivedAt, snippet } }];
   }
-  const flags = flagsIn(before.message.flags);
+  const flags = before.message.flags === null ? null : flagsIn(before.message.flags);
   if (before.mailbox !== after.mailbox)
     return [{ ...common, type: "message.moved", message, previous: { mailboxId: mailboxOf(before), flags } }];
   if (before.message.flags === after.message.flags) return [];

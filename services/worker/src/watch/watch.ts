@@ -99,7 +99,7 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
     },
     operations: {
       followAccount: async ({ account }: Input<"followAccount">, call) => {
-        const head = await sequences.state(account, call);
+        const head = await sequences.begin(account, call);
         follow(account);
         return { state: head };
       },
