@@ -3,6 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { GroupCommit } from "./group-commit.ts";
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function turnOfPromises(): Promise<void> {
+  for (let step = 0; step < 10; step += 1) await Promise.resolve();
+}
+
 test("who asks while nothing runs shares one run, and who asks while it runs shares the next", async () => {
   const runs: PromiseWithResolvers<number>[] = [];
   const commit = new GroupCommit(() => {
@@ -11,16 +19,26 @@ test("who asks while nothing runs shares one run, and who asks while it runs sha
     return run.promise;
   });
   const early = [commit.ask(), commit.ask()];
-  await Promise.resolve();
+  await turn();
   assert.equal(runs.length, 1);
   const late = [commit.ask(), commit.ask(), commit.ask()];
   runs[0]?.resolve(1);
   assert.deepEqual(await Promise.all(early), [1, 1]);
+  await turn();
   assert.equal(runs.length, 2);
   runs[1]?.resolve(2);
   assert.deepEqual(await Promise.all(late), [2, 2, 2]);
   await Promise.resolve();
   assert.ok(commit.isIdle);
+});
+
+test("those who ask in the same turn share one run, though others were answered before they asked", async () => {
+  let runs = 0;
+  const commit = new GroupCommit(async () => (runs += 1));
+  const first = commit.ask();
+  const between = first.then(() => commit.ask());
+  const after = first.then(turnOfPromises).then(() => commit.ask());
+  assert.deepEqual(await Promise.all([first, between, after]), [1, 2, 2]);
 });
 
 test("a run that fails fails those who shared it, and nobody else", async () => {
