@@ -1,6 +1,6 @@
 /** Lends scarce things. Knows nothing of what they are. */
 import { Entry, type State } from "./entry.ts";
-import { Queue, reasonOf, type Waiter, type Wish } from "./queue.ts";
+import { Queue, reasonOf, type Wish } from "./queue.ts";
 
 export type Counts = Record<State, number> & { waiting: number };
 
@@ -63,11 +63,20 @@ export class Pool<T> {
     if (wish.signal.aborted) return Promise.reject(reasonOf(wish.signal));
     if (this.ended) return Promise.reject(this.refusal("ended"));
     if (wish.deadline <= this.options.now()) return Promise.reject(this.refusal("deadline"));
+    const atOnce = this.queue.length === 0 ? this.lendAtOnce(wish) : null;
+    if (atOnce) return Promise.resolve(atOnce);
     if (this.queue.isFull(wish.lane)) return Promise.reject(this.refusal("queue-full"));
     return new Promise((resolve, reject) => {
       this.queue.add(wish, resolve, reject);
       this.advance();
     });
+  }
+
+  /** What most get: nobody waits, and one is free. Null: there is none for them now. */
+  private lendAtOnce(wish: Wish): Lease<T> | null {
+    if (this.advancing || (wish.lane === "bulk" && this.roomForBulk() <= 0)) return null;
+    const entry = this.bestFor(wish);
+    return entry && this.lendFor(wish, entry);
   }
 
   private refusal(why: "deadline" | "queue-full" | "ended"): Error {
@@ -98,19 +107,19 @@ export class Pool<T> {
 
   /** Lends what is free to those who wait: interactive ones first, each lane in its order. */
   private serve(): void {
+    if (this.queue.length === 0) return;
     for (const waiter of this.queue.inTurn()) {
       if (waiter.wish.lane === "bulk" && this.roomForBulk() <= 0) break;
       const entry = this.bestFor(waiter.wish);
       if (!entry) break;
-      this.lendTo(waiter, entry);
+      waiter.resolve(this.lendFor(waiter.wish, entry));
     }
   }
 
-  private lendTo(waiter: Waiter<Lease<T>>, entry: Entry<T>): void {
-    const { avoid, lane } = waiter.wish;
+  private lendFor({ avoid, lane }: Wish, entry: Entry<T>): Lease<T> {
     if (entry.key !== null && entry.key === avoid && this.entries.size === 1) this.openOne();
     entry.lane = lane;
-    waiter.resolve(this.lend(entry));
+    return this.lend(entry);
   }
 
   /** One place is never lent to bulk work, so that nobody who waits in front of a screen waits for a download. */
@@ -177,12 +186,13 @@ export class Pool<T> {
 
   /** Opens as many as there are waiters without one on its way to them, within the limits. */
   private openMore(): void {
+    if (this.queue.length === 0) return;
     let wanted = this.queue.count("interactive") + Math.min(this.queue.count("bulk"), Math.max(0, this.roomForBulk()));
     for (const entry of this.entries) {
       if (entry.state === "opening" && entry.generation === this.generation) wanted -= 1;
     }
     while (wanted > 0 && this.openOne()) wanted -= 1;
-    if (this.queue.length === 0 || this.entries.size > 0) return;
+    if (this.entries.size > 0) return;
     const error = this.options.hopeless();
     if (error) this.queue.rejectAll(error);
   }

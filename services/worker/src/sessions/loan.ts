@@ -55,17 +55,17 @@ export class Loan {
   isEnded = false;
   private readonly open: OpenSession;
   private readonly call: Call;
-  private readonly end = Promise.withResolvers<never>();
   private readonly timers: NodeJS.Timeout[] = [];
   private running: Running | null = null;
   private hasChanged = false;
-  /** What the job is told if it goes on after the end. */
+  private isGivenBack = false;
+  /** Why the job was not waited for any longer. */
   private over: Failure | null = null;
+  private tell: (failure: Failure) => void = () => undefined;
 
   constructor(open: OpenSession, call: Call) {
     this.open = open;
     this.call = call;
-    this.end.promise.catch(() => undefined);
   }
 
   /** What `work` answers, or why it was not waited for. `giveBack` is called once, when nothing of the job is under way. */
@@ -80,13 +80,21 @@ export class Loan {
     signal.addEventListener("abort", leave, { once: true });
     this.after(timeMs, () => this.late());
     try {
-      return await Promise.race([this.end.promise, work(this.guarded())]);
+      return await this.unlessOver(work(this.guarded()));
     } finally {
       signal.removeEventListener("abort", leave);
-      this.over ??= new Failure("internal", { detail: "A session was used after it was given back." });
+      this.isGivenBack = true;
       if (this.running && this.open.usable) void this.running.done.then(finish, finish);
       else finish();
     }
+  }
+
+  private unlessOver<T>(working: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.tell = reject;
+      if (this.over) reject(this.over);
+      working.then(resolve, reject);
+    });
   }
 
   /** The caller has gone. What was sent is waited for a little: there is no way to call a command off. */
@@ -109,7 +117,7 @@ export class Loan {
   private finish(failure: Failure): void {
     this.isEnded = true;
     this.over ??= failure;
-    this.end.reject(failure);
+    this.tell(this.over);
   }
 
   private after(ms: number, then: () => void): void {
@@ -130,6 +138,7 @@ export class Loan {
 
   private async perform(name: string, method: Method, args: unknown[]): Promise<unknown> {
     if (this.over) throw this.over;
+    if (this.isGivenBack) throw new Failure("internal", { detail: "A session was used after it was given back." });
     const done = Promise.resolve<unknown>(Reflect.apply(method, this.open, args));
     const running = { command: commands[name] ?? changing[name] ?? name, done, changes: name in changing };
     this.hasChanged ||= running.changes;
