@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Failure } from "@postern/protocol";
+import { Deadline } from "./deadline.ts";
 import type { Part, Streamed } from "./encode.ts";
 import { closedFailure, refusal, timeoutFailure, unreadable } from "./failures.ts";
 import { type DataResponse, parseResponse, ProtocolError, type RawResponse, type StatusResponse } from "./response.ts";
@@ -47,10 +48,6 @@ interface Running {
   reject: (error: Error) => void;
   /** What is to be sent when the server says "go on". The server cannot act before it has everything. */
   rest: (Part | Streamed)[];
-  /** Gives it its whole time anew. */
-  extend: () => void;
-  /** Ends the connection after so long without the tagged answer; null: waits for ever. */
-  within: (ms: number | null) => void;
 }
 
 /**
@@ -67,6 +64,7 @@ export class Connection {
   private allowance = { ...UNASKED };
   private bye: StatusResponse | null = null;
   private closed = false;
+  private readonly deadline = new Deadline((ms) => this.late(ms));
   /** Told of every untagged response, whatever runs. */
   onData: ((response: DataResponse) => void) | null = null;
 
@@ -115,7 +113,7 @@ export class Connection {
   /** A new deadline for the command that runs; null: none. What a server says while it has none is not too much of one answer. */
   answerWithin(ms: number | null): void {
     this.allowance = { ...ASKED };
-    this.running?.within(ms);
+    if (this.running) this.deadline.set(ms);
   }
 
   close(): void {
@@ -123,27 +121,25 @@ export class Connection {
   }
 
   private exchange(command: Command): Promise<StatusResponse> {
-    const timeoutMs = command.timeoutMs ?? this.options.commandTimeoutMs;
     return new Promise<StatusResponse>((resolve, reject) => {
-      let deadline: NodeJS.Timeout | undefined;
-      const within = (ms: number | null): void => {
-        clearTimeout(deadline);
-        if (ms !== null) deadline = setTimeout(() => this.end(timeoutFailure(command.name, ms)), ms);
-      };
-      within(timeoutMs);
-      const extend = (): void => void deadline?.refresh();
-      const settle = <T>(then: (value: T) => void) => {
-        return (value: T): void => {
-          clearTimeout(deadline);
-          this.running = null;
-          then(value);
-        };
-      };
+      this.deadline.set(command.timeoutMs ?? this.options.commandTimeoutMs);
       this.tags += 1;
       const tag = `P${this.tags}`;
-      this.running = { command, tag, resolve: settle(resolve), reject: settle(reject), rest: [], extend, within };
+      this.running = { command, tag, resolve, reject, rest: [] };
       this.send([`${tag} `, ...command.parts, "\r\n"]);
     });
+  }
+
+  /** The command that ran runs no more. */
+  private settle(): Running | null {
+    const { running } = this;
+    this.running = null;
+    this.deadline.lift();
+    return running;
+  }
+
+  private late(ms: number): void {
+    if (this.running) this.end(timeoutFailure(this.running.command.name, ms));
   }
 
   /** Writes up to the next literal that needs the server's leave. */
@@ -195,7 +191,7 @@ export class Connection {
         left -= chunk.length;
         // Refused on the way, or cut.
         if (this.running !== running || left < 0) break;
-        running.extend();
+        this.deadline.extend();
         if (!this.socket.write(chunk)) await this.drained();
       }
     } catch (error) {
@@ -203,7 +199,7 @@ export class Connection {
     }
     if (left !== 0) return this.end(new Failure("internal", { detail: "A literal could not be sent whole." }));
     if (this.running !== running) return;
-    running.extend();
+    this.deadline.extend();
     running.rest = [];
     this.send(rest);
   }
@@ -249,7 +245,7 @@ export class Connection {
     else if (response.kind === "data") {
       this.onData?.(response);
       running?.command.onData?.(response);
-    } else if (response.tag === running?.tag) running.resolve(response);
+    } else if (response.tag === running?.tag) this.settle()?.resolve(response);
     else if (response.status === "BYE") this.goodbye(response);
     else if (response.tag === "*") running?.command.onStatus?.(response);
     else throw new ProtocolError("an answer to a command that was not sent");
@@ -266,7 +262,9 @@ export class Connection {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
-    this.running?.reject(withOutcome(this.running, failure));
+    const running = this.settle();
+    this.deadline.stop();
+    running?.reject(withOutcome(running, failure));
     this.options.onClose();
   }
 }

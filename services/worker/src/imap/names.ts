@@ -1,4 +1,4 @@
-import { isFailure } from "@postern/protocol";
+import { isFailure, TextMemory } from "@postern/protocol";
 import { encodeMailboxName, type Part, string } from "./encode.ts";
 
 /**
@@ -10,6 +10,23 @@ export function writtenForms(path: string): string[] {
   const raw = Buffer.from(path.replaceAll("\0", ""), "utf8").toString("latin1");
   const single = /[\x80-\xff]/.test(path) && !/[^\0-\xff]/.test(path) ? [path] : [];
   return [...new Set([proper, raw, ...single])];
+}
+
+/** Those who follow a mailbox name it again and again. */
+const forms = new TextMemory<readonly Form[]>();
+
+interface Form {
+  octets: string;
+  /** As a command's argument. */
+  name: Part;
+}
+
+function formsOf(path: string): readonly Form[] {
+  return forms.recall(path, () => writtenForms(path).map(formOf));
+}
+
+function formOf(octets: string): Form {
+  return { octets, name: writtenName(octets) };
 }
 
 /** A mailbox as a command's argument, from its octets. */
@@ -35,10 +52,10 @@ export class MailboxNames {
    */
   async use<T>(path: string, command: (name: Part) => Promise<T>): Promise<T | undefined> {
     const known = this.known.get(path);
-    const forms = known === undefined ? writtenForms(path) : [known];
-    for (const [index, octets] of forms.entries()) {
+    const candidates = known === undefined ? formsOf(path) : [formOf(known)];
+    for (const [index, { octets, name }] of candidates.entries()) {
       try {
-        const result = await command(writtenName(octets));
+        const result = await command(name);
         if (index > 0) this.learn(path, octets);
         return result;
       } catch (error) {

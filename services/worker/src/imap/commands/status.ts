@@ -35,25 +35,31 @@ export async function status(
 
 /** Null without a count or UIDVALIDITY: nothing could be told from such a status. */
 export function readStatus(response: DataResponse, asOf: number): MailboxStatus | null {
-  const items = pairs(listOf(response.values[1]));
-  const messages = numberOf(items.get("MESSAGES"));
-  const uidValidity = numberOf(items.get("UIDVALIDITY"));
+  const told = itemsOf(listOf(response.values[1]));
+  const messages = numberOf(told.MESSAGES);
+  const uidValidity = numberOf(told.UIDVALIDITY);
   if (messages === null || !uidValidity) return null;
   return {
     messages,
-    unseen: numberOf(items.get("UNSEEN")),
-    uidNext: numberOf(items.get("UIDNEXT")) || null,
+    unseen: numberOf(told.UNSEEN),
+    uidNext: numberOf(told.UIDNEXT) || null,
     uidValidity,
-    highestModseq: bigintOf(items.get("HIGHESTMODSEQ")) || null,
-    mailboxId: readObjectId(octetsOf(listOf(items.get("MAILBOXID"))[0])),
+    highestModseq: bigintOf(told.HIGHESTMODSEQ) || null,
+    mailboxId: readObjectId(octetsOf(listOf(told.MAILBOXID)[0])),
     asOf,
   };
 }
 
-function pairs(list: Value[]): Map<string, Value> {
-  const items = new Map<string, Value>();
+const known = ["MESSAGES", "UNSEEN", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ", "MAILBOXID"] as const;
+type Items = Partial<Record<(typeof known)[number], Value>>;
+
+/** Names may come in any case (RFC 9051 section 9); nearly all servers write them as they were asked for. */
+function itemsOf(list: Value[]): Items {
+  const items: Items = {};
   for (let at = 0; at + 1 < list.length; at += 2) {
-    items.set((octetsOf(list[at]) ?? "").toUpperCase(), list[at + 1] ?? null);
+    const written = octetsOf(list[at]) ?? "";
+    const name = known.find((each) => each === written) ?? known.find((each) => each === written.toUpperCase());
+    if (name) items[name] = list[at + 1] ?? null;
   }
   return items;
 }
