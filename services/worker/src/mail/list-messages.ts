@@ -1,4 +1,11 @@
-import { type Call, type ListMessagesInput, type ListMessagesOutput, noteProof, TextMemory } from "@postern/protocol";
+import {
+  type Call,
+  type ListMessagesInput,
+  type ListMessagesOutput,
+  type MessageFilter,
+  noteProof,
+  TextMemory,
+} from "@postern/protocol";
 import type { Core } from "./core.ts";
 import { unpackCursor } from "./list/cursor.ts";
 import { type MembersOf, parseFilter, threadsIn } from "./list/filter-tree.ts";
@@ -22,8 +29,8 @@ const MOST_THREADS = 20;
 export async function listMessages(core: Core, input: ListMessagesInput, call: Call): Promise<ListMessagesOutput> {
   const account = await accountRef(core, input.account);
   const mailbox = input.mailbox === undefined ? null : await resolveMailbox(core, account, input.mailbox, call);
-  const threads = await threadsOf(core, account, input, call);
-  const text = `${account.key} ${mailbox} ${JSON.stringify(input)}${spelled(threads)}`;
+  const threads = input.filter ? await threadsOf(core, account, input.filter, call) : noThreads;
+  const text = `${account.key} ${mailbox} ${textOf(input)}${spelled(threads)}`;
   let asked = understood.get(text);
   if (!asked) understood.keep(text, (asked = await understand(account, mailbox, input, threads)));
   const request: ListRequest = {
@@ -39,6 +46,16 @@ export async function listMessages(core: Core, input: ListMessagesInput, call: C
   return steadily(core, account, mailbox, call, () =>
     mailbox === null ? listAll(core, request) : listOne(core, request, mailbox),
   );
+}
+
+const noThreads: MembersOf = new Map();
+const texts = new WeakMap<ListMessagesInput, string>();
+
+/** A face gives the same object for the same question. */
+function textOf(input: ListMessagesInput): string {
+  let text = texts.get(input);
+  if (text === undefined) texts.set(input, (text = JSON.stringify(input)));
+  return text;
 }
 
 /** What was asked before: whoever follows a mailbox asks the same again and again. */
@@ -69,19 +86,15 @@ async function understand(
 }
 
 /** What the threads have that the filter names. */
-async function threadsOf(
-  core: Core,
-  account: AccountRef,
-  { filter }: ListMessagesInput,
-  call: Call,
-): Promise<MembersOf> {
-  const ids = filter ? threadsIn(filter) : [];
+async function threadsOf(core: Core, account: AccountRef, filter: MessageFilter, call: Call): Promise<MembersOf> {
+  const ids = threadsIn(filter);
   if (ids.length > MOST_THREADS) throw tooCostly(`A filter may name at most ${MOST_THREADS} threads.`);
   const found = ids.map(async (id) => [id, await core.threads.members(core, account, id, call)] as const);
   return new Map(await Promise.all(found));
 }
 
 function spelled(threads: MembersOf): string {
+  if (threads.size === 0) return "";
   const places = [...threads.values()].flatMap(({ byMailbox }) =>
     [...byMailbox].map(([mailbox, { uidValidity, members }]) => [mailbox, uidValidity, ...members.keys()]),
   );

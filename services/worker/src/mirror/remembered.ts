@@ -34,6 +34,14 @@ export class Remembered<T> {
     }
   }
 
+  /** What is remembered under this mark, without waiting; null: it has to be made. */
+  at(question: string, { mark, asOf }: Mark): T | null {
+    if (this.entries.get(question)?.mark !== mark) return null;
+    const entry = this.entryOf(question, mark);
+    entry.asOf = Math.max(entry.asOf, asOf);
+    return entry.value;
+  }
+
   /** What was given last, and when it was proved last; null where nothing is remembered. */
   latest(question: string): { value: T; asOf: number } | null {
     const entry = this.entries.get(question);

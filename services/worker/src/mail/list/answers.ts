@@ -34,10 +34,10 @@ export function createAnswers(): Answers {
   return {
     async serve({ question, marks, asOf, count = 0, ifNoneMatch }, read) {
       const mark = { mark: marks.toSorted().join(" "), asOf };
-      const etag = await etags.recall(question, mark, () => stateEtag(question, marks));
+      const etag = etags.at(question, mark) ?? (await etags.recall(question, mark, () => stateEtag(question, marks)));
       if (ifNoneMatch.has(etag)) return { notModified: true, etag };
       const sighted = { mark: `${mark.mark} ${count}`, asOf };
-      return pages.recall(question, sighted, async () => pageOf(await read(), etag));
+      return pages.at(question, sighted) ?? pages.recall(question, sighted, async () => pageOf(await read(), etag));
     },
     async serveAsRead(request, mark, read) {
       const page = await pages.recall(request.pageQuestion, mark, async () => {
