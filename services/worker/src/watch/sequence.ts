@@ -35,6 +35,8 @@ export interface Sequences {
    * expires.
    */
   begin(account: string, call: Call, patienceMs?: number): Promise<Position>;
+  /** As `state`, where it is at hand; null: it has to be looked up. */
+  known(account: string): Position | null;
   /** Tells of the account's state where it is another than was told; nothing where the sequence has not begun. */
   noteState(account: string, state: ToldState, detail: string | null): Promise<void>;
   forget(account: string): void;
@@ -68,10 +70,15 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
   const turns = new Map<string, Promise<unknown>>();
   const bereft = new Set<string>();
 
+  const remembered = (account: string, epoch: number): Memory | null => {
+    const known = memories.get(account);
+    return known?.epoch === epoch ? known : null;
+  };
+
   const load = async (account: string): Promise<Memory> => {
     const epoch = core.ownership.epochOf(account);
-    const known = memories.get(account);
-    if (known?.epoch === epoch) return known;
+    const known = remembered(account, epoch);
+    if (known) return known;
     const { head, heads } = await log.heads(account);
     const begun = heads.delete(BEGUN);
     const state = heads.get(STATE) ?? null;
@@ -193,10 +200,12 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     begin,
     state: async (account, call) => {
       const known = await load(account);
-      if (known.begun) return known.head;
-      const { head, opening } = known.opening ? known : await within(call, opened(account));
-      const isTold = opening === null || opening.isCounted || opening.messages > FEW;
-      return isTold ? head : begin(account, call);
+      const memory = known.begun || known.opening ? known : await within(call, opened(account));
+      return canBeFollowed(memory) ? memory.head : begin(account, call);
+    },
+    known: (account) => {
+      const memory = remembered(account, core.ownership.epochOf(account));
+      return memory && canBeFollowed(memory) ? memory.head : null;
     },
     noteState: (account, state, detail) =>
       inTurn(account, async () => {
@@ -209,6 +218,11 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
       }),
     forget: (account) => void memories.delete(account),
   };
+}
+
+/** Whether what happens after its position can be told later; where it never can, nothing is gained by looking now. */
+function canBeFollowed({ begun, opening }: Memory): boolean {
+  return begun || (opening !== null && (opening.isCounted || opening.messages > FEW));
 }
 
 const neverAborts = new AbortController().signal;

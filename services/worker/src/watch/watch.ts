@@ -111,7 +111,7 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
       },
     },
     withState: (list) => async (input, call) => {
-      const position = await sequences.state(input.account, call);
+      const position = sequences.known(input.account) ?? (await sequences.state(input.account, call));
       const answer = await list(input, call);
       return answer.notModified ? { ...answer, state: position } : answer.withState(position);
     },
