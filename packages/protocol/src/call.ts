@@ -69,3 +69,8 @@ export function addReport(into: Report, part: Report): void {
 export function noteProof(report: Report, sentAt: number): void {
   report.asOf = report.asOf === null ? sentAt : Math.min(report.asOf, sentAt);
 }
+
+/** The id of the trace that a `traceparent` is of: all its fields are of one length (W3C Trace Context, section 3.2). */
+export function traceIdOf(traceparent: string | undefined): string | undefined {
+  return traceparent?.slice(3, 35);
+}

@@ -39,7 +39,7 @@ export function createLogger(
 }
 
 /** Octets of lines that are written at once, and how long a line waits for others at most. */
-const BATCH_OCTETS = 8 << 10;
+const BATCH_OCTETS = 64 << 10;
 const BATCH_MS = 50;
 
 /**
@@ -47,7 +47,7 @@ const BATCH_MS = 50;
  * is written then.
  */
 function standardOutput(): DestinationStream & { flushSync(): void } {
-  const output = pino.destination({ sync: false, minLength: BATCH_OCTETS });
+  const output = pino.destination({ sync: false, minLength: BATCH_OCTETS, maxWrite: 2 * BATCH_OCTETS });
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
     timer = null;

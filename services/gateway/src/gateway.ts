@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
-import type { Mail } from "@postern/protocol";
+import { type Mail, traceIdOf } from "@postern/protocol";
 import { closeIfDone, type Logger, resolveAll } from "@postern/service";
 import type { KeyRing, Store } from "@postern/store";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
@@ -13,7 +13,6 @@ import { answerUnreadable, failureOf, handleErrors, sendFailure } from "./http/e
 import { UPLOAD_DEADLINE_MS } from "./http/calls.ts";
 import { serveHealth } from "./http/health.ts";
 import { createImages } from "./images/index.ts";
-import { traceIdOf } from "./http/trace.ts";
 import { createLive, createWatchdog } from "./live/index.ts";
 import { describeApi, serveDocuments } from "./openapi.ts";
 import { parseQuery } from "./http/queries.ts";

@@ -1,4 +1,12 @@
-import { type AnyOperation, type Call, isFailure, type Mail, mailOf, type OperationName } from "@postern/protocol";
+import {
+  type AnyOperation,
+  type Call,
+  isFailure,
+  type Mail,
+  mailOf,
+  type OperationName,
+  traceIdOf,
+} from "@postern/protocol";
 import type { Logger } from "@postern/service";
 import type { WorkerMetrics } from "./metrics.ts";
 
@@ -31,7 +39,7 @@ function lineOf(operation: OperationName, input: unknown, call: Call, ms: number
     operation,
     ...(typeof account === "string" && { account }),
     requestId: call.requestId,
-    traceId: call.traceparent?.split("-")[1],
+    traceId: traceIdOf(call.traceparent),
     actor: call.actor,
     ms,
     waitMs: Math.round(call.report.waitMs),

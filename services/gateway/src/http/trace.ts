@@ -22,7 +22,3 @@ function hex(octets: number): string {
   used += octets;
   return pool.toString("hex", used - octets, used);
 }
-
-export function traceIdOf(parent: string | undefined): string | undefined {
-  return parent?.split("-")[1];
-}
