@@ -41,25 +41,24 @@ export class SharedWork {
     return new Promise((resolve, reject) => {
       const waiter = { call, key, reject };
       this.wait(waiter);
-      const { explained } = call.report;
-      const asked = explained && performance.now();
-      commit.ask().then(
-        (done) => {
-          this.leave(waiter, commit);
-          if (asked !== null && done.began - asked >= 1) remark(explained, whyLater(key, done.began - asked));
-          resolve(settle(done, call.report));
-        },
-        (error: unknown) => {
-          this.leave(waiter, commit);
-          reject(Failure.from(error));
-        },
-      );
+      void this.deliver(commit, waiter, resolve);
     });
   }
 
-  private leave(waiter: Waiter, commit: GroupCommit<Done<unknown>>): void {
-    this.waiting.delete(waiter);
-    if (commit.isIdle && this.commits.get(waiter.key) === commit) this.commits.delete(waiter.key);
+  private async deliver<T>(commit: GroupCommit<Done<T>>, waiter: Waiter, resolve: (value: T) => void): Promise<void> {
+    const { key, call } = waiter;
+    const { explained } = call.report;
+    const asked = explained && performance.now();
+    try {
+      const done = await commit.ask();
+      if (asked !== null && done.began - asked >= 1) remark(explained, whyLater(key, done.began - asked));
+      resolve(settle(done, call.report));
+    } catch (error) {
+      waiter.reject(Failure.from(error));
+    } finally {
+      this.waiting.delete(waiter);
+      if (commit.isIdle && this.commits.get(key) === commit) this.commits.delete(key);
+    }
   }
 
   private wait(waiter: Waiter): void {
