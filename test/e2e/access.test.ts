@@ -285,7 +285,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         emptyMailbox: `emptyMailbox(input: {${account}, mailbox: "trash"}) { __typename }`,
         appendMessage: `appendMessage(input: {${account}, ${draft}}) { message { id } }`,
         replaceMessage: `replaceMessage(input: {${account}, id: "${hidden.message}", ${draft}}) { message { id } }`,
-        importMessages: `importMessages(input: {${account}, messages: [{upload: "upl_absent"}]}) { __typename }`,
+        importMessages: `importMessages(input: {${account}, items: [{upload: "upl_absent"}]}) { __typename }`,
         updateMessages: `updateMessages(input: {${ids}, flags: {add: ["a"]}}) { results { id } }`,
         moveMessages: `moveMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,
         copyMessages: `copyMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,

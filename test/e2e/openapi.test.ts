@@ -189,9 +189,12 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         body: write({ subject: "Stored" }),
         headers: { "content-type": "message/rfc822" },
       });
-      await carryOut("createUpload", 201, "/v1/accounts/alice/uploads?filename=menu.txt", {
+      const { body: uploaded } = await carryOut("createUpload", 201, "/v1/accounts/alice/uploads?filename=menu.txt", {
         body: "The menu",
         headers: { "content-type": "text/plain" },
+      });
+      await carryOut("importMessages", 200, "/v1/accounts/alice/messages/import", {
+        body: { items: [{ upload: uploaded.id, mailbox: "archive" }, { upload: "upl_never" }] },
       });
       const draft = await carryOut("appendMessage", 201, "/v1/accounts/alice/messages?mailbox=inbox", {
         body: { subject: "A draft", text: "Begun" },

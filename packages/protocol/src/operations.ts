@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { account, accountId, accountInput, accountPatch } from "./account.ts";
-import { appendMessageInput, appendMessageOutput } from "./append.ts";
+import { appendMessageInput, appendMessageOutput, importMessagesInput, importMessagesOutput } from "./append.ts";
 import type { Call } from "./call.ts";
 import { batchOperations, changeOperations } from "./changes.ts";
 import { composeMessageInput, createUploadInput, uploaded } from "./compose.ts";
@@ -120,6 +120,7 @@ export const operations = {
   ),
   appendMessage: upload(appendMessageInput, appendMessageOutput),
   composeMessage: call(composeMessageInput, appendMessageOutput),
+  importMessages: call(importMessagesInput, importMessagesOutput),
   createUpload: upload(createUploadInput, uploaded),
   getThread: call(
     z.strictObject({
@@ -166,6 +167,7 @@ export const changing: ReadonlySet<OperationName> = new Set<OperationName>([
   "updateAccount",
   "deleteAccount",
   "appendMessage",
+  "importMessages",
   "changeFlags",
   "moveMessages",
   "copyMessages",

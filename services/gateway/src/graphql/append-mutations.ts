@@ -3,6 +3,8 @@ import {
   draft,
   Failure,
   flag,
+  importMessagesInput,
+  type ImportResult,
   type Input as Of,
   type MailboxRole,
   type Message,
@@ -13,7 +15,8 @@ import type { GraphQLResolveInfo } from "graphql";
 import * as z from "zod";
 import { requireAccount } from "../access/index.ts";
 import type { Context } from "./context.ts";
-import { type Input, known, parse, withoutNulls } from "./inputs.ts";
+import { changedMessage, problemOf } from "./changes.ts";
+import { definedOf, type Input, known, parse, withoutNulls } from "./inputs.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { selectedAt } from "./selection.ts";
 
@@ -69,6 +72,7 @@ export const appendMutations = {
     const where = { replaces: id, ...(ifMatch && { ifMatch: [ifMatch.replace(/^"|"$/g, "")] }) };
     return store(input, where, context, info);
   },
+  importMessages,
 };
 
 async function store(
@@ -103,6 +107,49 @@ async function keep(
   const made = parse(draft, withoutNulls(source.draft ?? {}), "input.message.draft");
   return (await mail.composeMessage({ ...storing, draft: made }, call)).message;
 }
+
+interface ImportedInput {
+  upload: string;
+  mailbox?: string | null;
+  role?: MailboxRole | null;
+  flags?: string[] | null;
+  receivedAt?: string | null;
+}
+
+interface ImportInput {
+  account: string;
+  items: ImportedInput[];
+}
+
+interface ImportedSource {
+  account: string;
+  result: ImportResult;
+}
+
+async function importMessages(
+  _: unknown,
+  { input }: Input<ImportInput>,
+  { identity, mail, call }: Context,
+): Promise<{ results: ImportedSource[] }> {
+  requireAccount(identity, input.account, "write");
+  const account = known(input.account);
+  const items = input.items.map(({ role, mailbox, ...item }, at) => {
+    if (mailbox && role) throw invalid(`items.${at}.role`, "is not given beside mailbox");
+    return definedOf({ ...item, mailbox: mailbox ?? role });
+  });
+  const { results } = await mail.importMessages(parse(importMessagesInput, { account, items }), call);
+  return { results: results.map((result) => ({ account, result })) };
+}
+
+export const importResolvers = {
+  ImportResult: {
+    upload: ({ result }: ImportedSource) => result.upload,
+    ok: ({ result }: ImportedSource) => result.ok,
+    message: async ({ account, result }: ImportedSource, _: unknown, context: Context, info: GraphQLResolveInfo) =>
+      result.ok ? changedMessage(account, result.message.id, context, info) : null,
+    problem: ({ result }: ImportedSource) => (result.ok ? null : problemOf(result.failure)),
+  },
+};
 
 function octetsOf(base64: string): Octets {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64) || base64.length % 4 !== 0) throw invalid("message.raw", "is no base64");

@@ -88,8 +88,8 @@ export const changeResolvers = {
   ChangeResult: {
     id: ({ result }: ResultSource) => result.id,
     ok: ({ result }: ResultSource) => result.ok,
-    message: (source: ResultSource, _: unknown, context: Context, info: GraphQLResolveInfo) =>
-      messageOf(source, context, info),
+    message: async ({ account, result }: ResultSource, _: unknown, context: Context, info: GraphQLResolveInfo) =>
+      result.ok && result.message ? changedMessage(account, result.message.id, context, info) : null,
     problem: ({ result }: ResultSource) => (result.ok ? null : problemOf(result.failure)),
   },
   Job: {
@@ -145,14 +145,14 @@ function payload(account: string, results: readonly ChangeResult[]): { results: 
   return { results: results.map((result) => ({ account, result })) };
 }
 
-async function messageOf(
-  { account, result }: ResultSource,
+/** A message of a result, with what is selected of it. */
+export async function changedMessage(
+  account: string,
+  id: string,
   { identity, loaders }: Context,
   info: GraphQLResolveInfo,
 ): Promise<MessageSource | null> {
-  if (!result.ok || !result.message) return null;
   requireAccount(identity, account, "read");
-  const { id } = result.message;
   const message = await loaders.message.load({
     account,
     id,
@@ -161,7 +161,7 @@ async function messageOf(
   return message && { ...message, account };
 }
 
-function problemOf(json: FailureJson) {
+export function problemOf(json: FailureJson) {
   const { code, title, detail, retryable, outcome, upstream, current } = Failure.fromJSON(json);
   return { code, title, detail, retryable, outcome: outcome ?? null, upstream: upstream ?? null, current };
 }

@@ -61,12 +61,14 @@ const prices: Readonly<Record<string, Price>> = {
   "Mutation.emptyMailbox": { calls: 1 },
   "Mutation.appendMessage": { calls: 1 },
   "Mutation.replaceMessage": { calls: 1 },
+  "Mutation.importMessages": { calls: 1 },
   "Mutation.createMailbox": { calls: 1 },
   "Mutation.updateMailbox": { calls: 1 },
   "Mutation.deleteMailbox": { calls: 1 },
   "Mutation.cancelJob": { calls: 1 },
   "Query.job": { calls: 1 },
   "ChangeResult.message": { shared: 1 },
+  "ImportResult.message": { shared: 1 },
 };
 
 const free: Price = {};

@@ -13,7 +13,7 @@ import {
 import type { GraphQLResolveInfo } from "graphql";
 import { canSee, requireAccount, requireScope } from "../access/index.ts";
 import { publicPath } from "../http/addresses.ts";
-import { appendMutations } from "./append-mutations.ts";
+import { appendMutations, importResolvers } from "./append-mutations.ts";
 import type { Context } from "./context.ts";
 import { messageFieldsFor } from "./message-fields.ts";
 import { type ConnectionArguments, invalid, limitOf, messageConnection, type MessageSource } from "./messages.ts";
@@ -65,6 +65,7 @@ export const resolvers = {
   },
   Mutation: { ...mutations, ...mailboxMutations, ...appendMutations },
   ...changeResolvers,
+  ...importResolvers,
   Subscription: subscriptions,
   Node: { __resolveType: ({ __typename }: NodeSource) => __typename },
   Account: {

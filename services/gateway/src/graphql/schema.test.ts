@@ -151,6 +151,7 @@ describe("the GraphQL schema", () => {
       "deleteMailbox",
       "appendMessage",
       "replaceMessage",
+      "importMessages",
       "updateMessages",
       "moveMessages",
       "copyMessages",

@@ -9,6 +9,7 @@ import { changeRoutes } from "./changes.ts";
 import { eventRoutes } from "./events.ts";
 import { batchRoutes } from "./batch.ts";
 import { imageRoutes } from "./images.ts";
+import { importRoutes } from "./import.ts";
 import { jobRoutes } from "./jobs.ts";
 import { mailboxRoutes } from "./mailboxes.ts";
 import { messageChangeRoutes } from "./message-changes.ts";
@@ -67,6 +68,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       batchRoutes,
       jobRoutes,
       appendRoutes,
+      importRoutes,
       changeRoutes,
       webhookRoutes,
     ])

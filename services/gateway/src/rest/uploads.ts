@@ -30,8 +30,9 @@ export function uploadRoutes(app: Scoped, { mail }: RestOptions): void {
     url: "/accounts/:account/uploads",
     schema: {
       operationId: "createUpload",
-      summary: "Upload what is to be attached",
-      description: "Kept for a day, for messages that are composed. Its media type is the request's own.",
+      summary: "Upload what is to be attached or stored",
+      description:
+        "Kept for a day, for messages that are composed or stored with many others. Its media type is the request's own.",
       tags: ["messages"],
       params: accountParams,
       querystring: uploadQuery,

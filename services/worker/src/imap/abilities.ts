@@ -25,6 +25,7 @@ export function abilitiesOf(capabilities: ReadonlyMap<string, unknown>, isDoveco
     quota: has("QUOTA"),
     move: has("MOVE") || rev2,
     replace: has("REPLACE"),
+    multiAppend: has("MULTIAPPEND"),
     uidPlus: has("UIDPLUS") || rev2,
     binary: has("BINARY") || rev2,
     utf8: has("UTF8=ACCEPT"),

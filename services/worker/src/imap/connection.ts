@@ -152,11 +152,13 @@ export class Connection {
         continue;
       }
       const size = "size" in part ? part.size : part.literal.length;
-      const waits = "size" in part || this.mustWait(size);
+      const waits = ("size" in part && !part.atOnce) || this.mustWait(size);
       octets.push(Buffer.from(`{${size}${waits ? "" : "+"}}\r\n`));
-      if (waits) {
+      if (waits || "size" in part) {
         if (this.running) this.running.rest = [part, ...parts.slice(index + 1)];
-        break;
+        this.socket.write(Buffer.concat(octets));
+        if (!waits) this.goOn();
+        return;
       }
       octets.push(part.literal);
     }
@@ -198,7 +200,8 @@ export class Connection {
       this.end(closedFailure(running.command.name, this.bye, error));
     }
     if (left !== 0) return this.end(new Failure("internal", { detail: "A literal could not be sent whole." }));
-    if (this.running !== running) return;
+    // Answered before its end: what would come next on this connection is taken for the rest of it.
+    if (this.running !== running) return this.close();
     this.deadline.extend();
     running.rest = [];
     this.send(rest);

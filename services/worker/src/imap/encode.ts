@@ -8,6 +8,8 @@ export interface Streamed {
   /** As many octets as there will be, neither more nor fewer. */
   size: number;
   octets: AsyncIterable<Uint8Array>;
+  /** It need not wait for the server's leave, where the server can do without. */
+  atOnce?: boolean;
 }
 
 /** Any text as a string the server must take: quoted where that can hold it, else a UTF-8 literal (RFC 9051 section 4.3). */

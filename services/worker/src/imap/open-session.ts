@@ -1,5 +1,5 @@
 import { copy, move } from "./commands/copy.ts";
-import { append } from "./commands/append.ts";
+import { append, appendAll } from "./commands/append.ts";
 import { create } from "./commands/create.ts";
 import { changedSince, vanishedSince } from "./commands/changed-since.ts";
 import { remove, rename } from "./commands/mailboxes.ts";
@@ -26,6 +26,7 @@ import type {
   Abilities,
   Copied,
   Appended,
+  AppendedAll,
   AppendItems,
   FetchedMessage,
   FetchItems,
@@ -223,6 +224,10 @@ export class Session implements OpenSession {
 
   append(path: string, items: AppendItems): Promise<Appended | null> {
     return append(this.wire, this.abilities, this.names, path, items);
+  }
+
+  appendAll(path: string, messages: readonly AppendItems[]): Promise<AppendedAll | null> {
+    return appendAll(this.wire, this.abilities, this.names, path, messages);
   }
 
   create(path: string, role?: string): Promise<void> {

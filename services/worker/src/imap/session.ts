@@ -85,6 +85,8 @@ export interface ImapSession {
   expungeAll(): Promise<void>;
   /** Null: there is no such mailbox. `payload-too-large` where the server's limit is known. */
   append(path: string, items: AppendItems): Promise<Appended | null>;
+  /** As `append`, all of them or none (RFC 3502), in their order; only with `abilities.multiAppend`. */
+  appendAll(path: string, messages: readonly AppendItems[]): Promise<AppendedAll | null>;
   /** As `append`, in the place of a message of the mailbox at `path`, which `select` opened; only with `abilities.replace`. */
   replace(path: string, uid: number, items: AppendItems): Promise<Appended | null>;
   /** CREATE. `role` marks it where the server takes such marks. Throws `mailbox-exists`. */
@@ -136,6 +138,9 @@ export interface AppendItems {
 /** Where it is now; nulls without UIDPLUS (RFC 4315). */
 export type Appended = { uidValidity: number; uid: number } | { uidValidity: null; uid: null };
 
+/** Where they are now, in their order; nulls where it is not told. */
+export type AppendedAll = { uidValidity: number; uids: number[] } | { uidValidity: null; uids: null };
+
 /**
  * What a connection says about the mailbox that it has selected, in the order in which it says it, with whatever command
  * it comes. Must not throw.
@@ -182,6 +187,8 @@ export interface Abilities {
   quota: boolean;
   move: boolean;
   uidPlus: boolean;
+  /** Several messages in one APPEND (RFC 3502). */
+  multiAppend: boolean;
   /** RFC 8508. */
   replace: boolean;
   binary: boolean;

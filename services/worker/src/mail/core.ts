@@ -1,6 +1,7 @@
 import type { Mail, MessageResult } from "@postern/protocol";
 import type { Cache, JobStore, MailboxStore, PlaceStore, ThreadStore, UploadStore } from "@postern/store";
 import { appendMessage } from "./append/append-message.ts";
+import { importMessages } from "./append/import-messages.ts";
 import { composeMessage } from "./compose/compose-message.ts";
 import { createUpload } from "./compose/create-upload.ts";
 import { createMailbox } from "./create-mailbox.ts";
@@ -93,6 +94,7 @@ export type MailCore = Pick<
   | "getThread"
   | "appendMessage"
   | "composeMessage"
+  | "importMessages"
   | "createUpload"
   | "createMailbox"
   | "updateMailbox"
@@ -162,6 +164,7 @@ export function mailOn(core: Core): MailCore & Keeping {
     getMessages: (input, call) => getMessages(core, input, call),
     appendMessage: (input, call, body) => appendMessage(core, input, call, body),
     composeMessage: (input, call) => composeMessage(core, input, call),
+    importMessages: (input, call) => importMessages(core, input, call),
     createUpload: (input, call, body) => createUpload(core, input, call, body),
     getThread: (input, call) => getThread(core, input, call),
     readRaw: (input, call) => readRaw(core, input, call),

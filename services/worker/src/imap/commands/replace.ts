@@ -3,7 +3,7 @@ import type { Part } from "../encode.ts";
 import type { MailboxNames } from "../names.ts";
 import type { StatusResponse } from "../response.ts";
 import type { Appended, AppendItems } from "../session.ts";
-import { appendedUid, writeInternalDate } from "./append.ts";
+import { appendedUids, writtenDate } from "./append.ts";
 
 /**
  * UID REPLACE (RFC 8508) of a message of the selected mailbox, in that mailbox: the new one is there and the old one gone,
@@ -16,8 +16,8 @@ export async function replace(
   uid: number,
   { flags, internalDate, size, octets }: AppendItems,
 ): Promise<Appended | null> {
-  const date = internalDate ? ` "${writeInternalDate(internalDate)}"` : "";
-  const head = (name: Part): Part[] => [`UID REPLACE ${uid} `, name, ` (${flags.join(" ")})${date} `];
+  const rest = ` (${flags.join(" ")})${writtenDate(internalDate)} `;
+  const head = (name: Part): Part[] => [`UID REPLACE ${uid} `, name, rest];
   const done = await names.use(path, async (name) => {
     let told: StatusResponse | null = null;
     const tagged = await connection.run({
@@ -31,5 +31,7 @@ export async function replace(
     });
     return told ?? tagged;
   });
-  return done ? appendedUid(done) : null;
+  if (!done) return null;
+  const { uidValidity, uids } = appendedUids(done, 1);
+  return uidValidity === null ? { uidValidity, uid: null } : { uidValidity, uid: uids[0] ?? 0 };
 }

@@ -13,28 +13,46 @@ const HIGHEST_UID = 0xffffffff;
 const MOST_CANDIDATES = 20;
 const PIECE = 1 << 20;
 
-/** Where a message is that may have been stored: among what is new, the one that is the same to the last octet. */
+/**
+ * Where messages are that may have been stored, in their order: each is among what is new one that is the same to the last
+ * octet, and none is the same as another's. Null: it is not there.
+ */
 export async function findStored(
   core: Core,
   account: AccountRef,
   before: Before,
-  { spooled }: NewMessage,
+  messages: readonly Pick<NewMessage, "spooled">[],
   call: Call,
-): Promise<MessagePlace | null> {
-  const key = await searchKey(before, spooled);
+): Promise<(MessagePlace | null)[]> {
   const request = { account, mailbox: before.record.key, lane: "interactive", call } as const;
   return openMailbox(core, request, async ({ session, state }) => {
-    if (state.uidValidity !== before.uidValidity) return null;
-    const uids = (await session.search(key)).filter((uid) => uid >= before.uidNext);
-    const sizes = await session.fetch({ uids }, { size: true });
-    const candidates = sizes.filter(({ size }) => size === spooled.size).map(({ uid }) => uid);
-    for (const uid of candidates.toSorted((a, b) => b - a).slice(0, MOST_CANDIDATES)) {
-      if (await isSame(session, uid, spooled)) {
-        return { mailbox: before.record.key, uidValidity: state.uidValidity, uid };
-      }
+    const taken = new Set<number>();
+    const places: (MessagePlace | null)[] = [];
+    for (const { spooled } of messages) {
+      const isSame = state.uidValidity === before.uidValidity;
+      const uid = isSame ? await findOne(session, before, spooled, taken) : null;
+      if (uid !== null) taken.add(uid);
+      places.push(uid === null ? null : { mailbox: before.record.key, uidValidity: state.uidValidity, uid });
     }
-    return null;
+    return places;
   });
+}
+
+/** Copies of one message come in their order, so that the first that nobody has is this one. */
+async function findOne(
+  session: ImapSession,
+  before: Before,
+  spooled: Spooled,
+  taken: ReadonlySet<number>,
+): Promise<number | null> {
+  const uids = await session.search(await searchKey(before, spooled));
+  const free = uids.filter((uid) => uid >= before.uidNext && !taken.has(uid));
+  const sizes = await session.fetch({ uids: free }, { size: true });
+  const candidates = sizes.filter(({ size }) => size === spooled.size).map(({ uid }) => uid);
+  for (const uid of candidates.toSorted((a, b) => a - b).slice(0, MOST_CANDIDATES)) {
+    if (await isSame(session, uid, spooled)) return uid;
+  }
+  return null;
 }
 
 async function searchKey({ uidNext }: Before, spooled: Spooled): Promise<SearchKey> {

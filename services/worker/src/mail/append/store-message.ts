@@ -55,10 +55,13 @@ export async function storeMessage(
   message: NewMessage,
   call: Call,
 ): Promise<StoredMessage> {
-  const { mailbox, spooled } = message;
-  const likeness = `${spooled.size} ${await messageIdOf(spooled.octets())}`;
-  const work = (): Promise<StoredMessage> => store(core, account, message, call);
-  return core.storing.take(`append ${account.key} ${mailbox} ${likeness}`, work, call);
+  const turn = await turnOf(account, message);
+  return core.storing.take(turn, () => store(core, account, message, call), call);
+}
+
+/** What is stored one after the other. */
+export async function turnOf({ key }: AccountRef, { mailbox, spooled }: NewMessage): Promise<string> {
+  return `append ${key} ${mailbox} ${spooled.size} ${await messageIdOf(spooled.octets())}`;
 }
 
 async function store(core: Core, account: AccountRef, message: NewMessage, call: Call): Promise<StoredMessage> {
@@ -68,32 +71,37 @@ async function store(core: Core, account: AccountRef, message: NewMessage, call:
     appended = await append(core, account, before.record, message, call);
   } catch (error) {
     if (!isFailure(error) || error.outcome !== "unknown") throw error;
-    const found = await findLater(core, account, before, message, afterwards(call));
+    const [found] = await findLater(core, account, before, [message], afterwards(call));
     if (found) return { ...found, isFound: true };
     throw error;
   }
   if (appended.uid !== null) return placeOf(core, account, before, appended, call);
-  const found = await findStored(core, account, before, message, afterwards(call));
+  const [found] = await findStored(core, account, before, [message], afterwards(call));
   if (found) return found;
-  throw new Failure("message-gone", { detail: "The message was stored, and is not there any more.", outcome: "done" });
+  throw storedAndGone();
+}
+
+export function storedAndGone(): Failure {
+  return new Failure("message-gone", { detail: "The message was stored, and is not there any more.", outcome: "done" });
 }
 
 /** What a server had received when the connection broke it may be storing still. */
-async function findLater(
+export async function findLater(
   core: Core,
   account: AccountRef,
   before: Before,
-  message: NewMessage,
+  messages: readonly NewMessage[],
   call: Call,
-): Promise<MessagePlace | null> {
-  const look = (): Promise<MessagePlace | null> => findStored(core, account, before, message, call).catch(() => null);
+): Promise<(MessagePlace | null)[]> {
+  const look = (): Promise<(MessagePlace | null)[]> =>
+    findStored(core, account, before, messages, call).catch(() => messages.map(() => null));
   const found = await look();
-  if (found) return found;
+  if (!found.includes(null)) return found;
   await aMomentLater();
   return look();
 }
 
-async function stateBefore(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Before> {
+export async function stateBefore(core: Core, account: AccountRef, mailbox: number, call: Call): Promise<Before> {
   const proved = await prove(core, account, mailbox, call);
   if (proved && proved.proof.uidNext !== null) {
     const { record, proof } = proved;
@@ -131,7 +139,7 @@ async function append(
 }
 
 /** Under another UIDVALIDITY the mailbox was made anew in between: the message is in the one that is there now. */
-async function placeOf(
+export async function placeOf(
   core: Core,
   account: AccountRef,
   { record, uidValidity }: Before,

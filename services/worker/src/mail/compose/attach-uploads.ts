@@ -33,11 +33,11 @@ function attach(
     contentType: contentType ?? record.contentType,
     contentId: contentId ?? null,
     inline: inline ?? contentId !== undefined,
-    octets: () => octetsOf(uploads, account, record),
+    octets: () => octetsOfUpload(uploads, account, record),
   };
 }
 
-async function* octetsOf(
+export async function* octetsOfUpload(
   uploads: UploadStore,
   account: string,
   { id, size }: UploadRecord,
