@@ -145,8 +145,11 @@ export function placesContract(pair: () => Pair): void {
     assert.deepEqual(await one.places.seenAt(ada.id, births), [7, 9, 0]);
     assert.deepEqual(await other.places.handlesOf(ada.id, births), ["print:a:b:c", "x.b", null]);
     assert.deepEqual(await one.places.show(ada, [{ birth: at(2, 1), handle: "x.b" }]), [[at(1, 2)]]);
+    await one.places.note(ada, [{ birth: at(1, 2), handle: "x.b" }]);
     await one.places.forget(ada, [at(1, 1)]);
     assert.deepEqual(await other.places.seenAt(ada.id, births), [0, 9, 0]);
+    await other.places.note(ada, [{ birth: at(1, 2), handle: "x.other" }]);
+    assert.deepEqual(await one.places.seenAt(ada.id, births), [0, 0, 0]);
     await one.accounts.remove(ada.id);
     await assert.rejects(one.places.saw(ada, births, 1), (error) => isFailure(error, "not-found"));
   });

@@ -45,7 +45,8 @@ const evidence = `
   local function births_by(hash, handle) return redis.call('HGET', hash, handle) or '' end
   local function note(of, by, birth, handle)
     make_room(of, birth)
-    redis.call('HSET', of, birth, handle)
+    local before = redis.call('HGET', of, birth)
+    if not before or string.match(before, '^%S+') ~= handle then redis.call('HSET', of, birth, handle) end
     local births = { birth }
     for other in string.gmatch(births_by(by, handle), '%S+') do
       if other ~= birth and #births < 4 then table.insert(births, other) end

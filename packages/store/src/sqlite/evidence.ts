@@ -14,7 +14,7 @@ export function sqliteEvidence(database: Database) {
   const byHandle = database.prepare("SELECT birth FROM evidence WHERE account = ? AND handle = ? LIMIT 10");
   const insert = database.prepare(
     "INSERT INTO evidence (account, birth, handle) VALUES (?, ?, ?) ON CONFLICT (account, birth)" +
-      " DO UPDATE SET handle = excluded.handle, seen = 0",
+      " DO UPDATE SET handle = excluded.handle, seen = CASE WHEN handle = excluded.handle THEN seen ELSE 0 END",
   );
   const drop = database.prepare("DELETE FROM evidence WHERE account = ? AND birth = ?");
   const cut = database.prepare(

@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import { isFailure } from "@postern/protocol";
 import type { FetchedMessage, ImapSession } from "../imap/session.ts";
 import type { OpenMailbox } from "../mail/open-mailbox.ts";
+import { type Facts, fetchFacts } from "../mail/rows/facts.ts";
 import type { Found } from "./reconcile.ts";
 import { flagText, GUID_OCTETS, type SeenMailbox, type SeenMessage } from "./seen.ts";
 
 /** What a look at a mailbox has shown. */
 export interface Look extends Found {
   mailboxNow: SeenMailbox;
+  /** UIDs of those that were not known before, and what they can be known again by, as far as it was fetched. */
+  fresh: ReadonlyMap<number, Facts | null>;
 }
 
 /** What is known of messages of the mailbox that is looked at. */
@@ -27,10 +30,10 @@ export async function look(open: OpenMailbox, seen: SeenMailbox | null, known: K
   const { state, record } = open;
   const isSame = seen?.uidValidity === state.uidValidity;
   const since = isSame && seen.highestModseq !== null && state.highestModseq !== null ? seen : null;
-  const { present, gone } = since
+  const { present, gone, facts } = since
     ? await changesSince(open, since, known)
     : await everything(open, isSame ? seen : null, seen === null ? null : known);
-  const fresh = present.filter(({ uid }) => !isSame || !known.of(uid)).length;
+  const fresh = present.flatMap(({ uid }) => (isSame && known.of(uid) ? [] : [uid]));
   const highest = present.reduce((most, { uid }) => Math.max(most, uid), 0);
   return {
     mailbox: record.key,
@@ -38,6 +41,7 @@ export async function look(open: OpenMailbox, seen: SeenMailbox | null, known: K
     knownValidity: seen?.uidValidity ?? state.uidValidity,
     present,
     gone,
+    fresh: new Map(fresh.map((uid) => [uid, facts.get(uid) ?? null])),
     mailboxNow: {
       key: record.key,
       path: record.path,
@@ -45,7 +49,7 @@ export async function look(open: OpenMailbox, seen: SeenMailbox | null, known: K
       uidNext: Math.max(state.uidNext, highest + 1),
       highestModseq: state.highestModseq?.toString() ?? null,
       unseen: null,
-      count: isSame ? seen.count + fresh - gone.length : fresh,
+      count: isSame ? seen.count + fresh.length - gone.length : fresh.length,
       pieces: isSame ? seen.pieces : [],
     },
   };
@@ -54,6 +58,7 @@ export async function look(open: OpenMailbox, seen: SeenMailbox | null, known: K
 interface Changed {
   present: SeenMessage[];
   gone: SeenMessage[];
+  facts: ReadonlyMap<number, Facts>;
 }
 
 async function changesSince({ session, state }: OpenMailbox, seen: SeenMailbox, known: Knowledge): Promise<Changed> {
@@ -63,14 +68,8 @@ async function changesSince({ session, state }: OpenMailbox, seen: SeenMailbox, 
   const expected = seen.count + fresh.filter(({ uid }) => uid < state.uidNext).length;
   const gone = expected === state.messages ? [] : await missing(session, rows, known);
   const gonesUids = new Set(gone.map(({ uid }) => uid));
-  return {
-    present: await withGuids(
-      session,
-      rows.filter(({ uid }) => !gonesUids.has(uid)),
-      known,
-    ),
-    gone,
-  };
+  const left = rows.filter(({ uid }) => !gonesUids.has(uid));
+  return { ...(await withGuids(session, left, known)), gone };
 }
 
 /** A search brings UIDs alone, as ranges: cheap even where there are many. */
@@ -93,7 +92,7 @@ async function everything(
   const before = known ? await known.all() : [];
   const there = new Set(rows.map(({ uid }) => uid));
   const gone = same ? before.filter(({ uid }) => !there.has(uid)) : before;
-  return { present: await withGuids(session, rows, same ? known : null), gone };
+  return { ...(await withGuids(session, rows, same ? known : null)), gone };
 }
 
 /** GUIDs never change: only of what is new are they asked for. */
@@ -101,21 +100,24 @@ async function withGuids(
   session: ImapSession,
   rows: readonly FetchedMessage[],
   known: Knowledge | null,
-): Promise<SeenMessage[]> {
+): Promise<Omit<Changed, "gone">> {
   const fresh = rows.filter(({ uid }) => !known?.of(uid)).map(({ uid }) => uid);
-  const guids = await guidsOf(session, fresh);
-  return rows.flatMap(({ uid, flags }): SeenMessage[] => {
+  const facts = await guidsOf(session, fresh);
+  const present = rows.flatMap(({ uid, flags }): SeenMessage[] => {
     if (!flags) return [];
     const before = known?.of(uid) ?? null;
-    return [{ uid, flags: flagText(flags), guid: before?.guid ?? guids.get(uid) ?? null, id: before?.id ?? null }];
+    const guid = facts.get(uid)?.guid;
+    return [
+      { uid, flags: flagText(flags), guid: before?.guid ?? (guid ? shortened(guid) : null), id: before?.id ?? null },
+    ];
   });
+  return { present, facts };
 }
 
-async function guidsOf(session: ImapSession, uids: readonly number[]): Promise<Map<number, string>> {
+async function guidsOf(session: ImapSession, uids: readonly number[]): Promise<Map<number, Facts>> {
   if (uids.length === 0 || session.abilities.guid === null) return new Map();
   try {
-    const rows = await session.fetch({ uids }, { guid: true });
-    return new Map(rows.flatMap(({ uid, guid }): [number, string][] => (guid ? [[uid, shortened(guid)]] : [])));
+    return await fetchFacts(session, uids, ["guid"]);
   } catch (error) {
     // It does not know the item after all: moves then show as a message that went and one that came.
     if (isFailure(error, "upstream-refused") && error.upstream?.status === "BAD") return new Map();

@@ -35,12 +35,14 @@ export interface Found {
 
 /**
  * What has happened, from what was known of mailboxes and what they have now. Pure. A message that is gone here and has
- * come there is one that moved, if it has the same id or else the same GUID.
+ * come there is one that moved, if it has the same id, or else is the only one with its GUID. `unmet`: nobody has seen
+ * either under an id.
  */
 export function reconcile(
   known: (mailbox: number, uid: number) => Known | null,
   found: readonly Found[],
   idOf: (at: Before) => string,
+  unmet: (at: Before) => boolean,
 ): Change[] {
   const changes: Change[] = [];
   const gone: Before[] = [];
@@ -54,13 +56,34 @@ export function reconcile(
       else if (before.flags !== message.flags) changes.push({ before: { ...after, message: before }, after });
     }
   }
-  const moved = [...pairs(gone, come, idOf), ...pairs(gone, come, ({ message }) => message.guid)];
+  const moved = pairs(gone, come, idOf);
+  const guidOf = onlyOnes([gone, come], (at) => (unmet(at) ? at.message.guid : null));
+  moved.push(...pairs(gone, come, guidOf));
   return [
     ...moved.map(([before, after]) => ({ before, after })),
     ...come.map((after) => ({ before: null, after })),
     ...changes,
     ...gone.map((before) => ({ before, after: null })),
   ];
+}
+
+/** The handle where no other of its list has it: which of several copies went where, nobody can tell. */
+function onlyOnes(
+  lists: readonly (readonly Before[])[],
+  handle: (at: Before) => string | null,
+): (at: Before) => string | null {
+  const several = new Set<string>();
+  for (const list of lists) {
+    const met = new Set<string>();
+    for (const { message } of list) {
+      if (message.guid !== null && met.has(message.guid)) several.add(message.guid);
+      else if (message.guid !== null) met.add(message.guid);
+    }
+  }
+  return (at) => {
+    const name = handle(at);
+    return name !== null && several.has(name) ? null : name;
+  };
 }
 
 /** Takes out of both those that have the same handle, in order. */

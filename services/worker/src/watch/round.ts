@@ -130,6 +130,7 @@ export class Round {
       return await openMailbox(this.core, request, async (open) => {
         const found = await look(open, seen, held);
         if (seen === null) this.firstSight(record, found.mailboxNow);
+        if (this.memory.begun) await this.namer.meet(open, found.fresh);
         return found;
       });
     } catch (error) {
@@ -161,6 +162,7 @@ export class Round {
         knownValidity: uidValidity,
         present: [],
         gone,
+        fresh: new Map(),
         mailboxNow: seen,
       });
       this.last.push({ ...this.common(), type: "mailbox.deleted", mailbox: this.mailbox(seen) });
@@ -173,8 +175,9 @@ export class Round {
     const looks = [...this.looks.values()];
     await this.namer.learn(looks);
     const known = (mailbox: number, uid: number) => this.held.get(mailbox)?.of(uid) ?? null;
-    const changes = reconcile(known, looks, (at) => this.namer.idOf(at));
-    await this.namer.follow(changes);
+    const unmet = await this.namer.unmet(looks);
+    const changes = reconcile(known, looks, (at) => this.namer.idOf(at), unmet);
+    await this.namer.follow(changes, looks);
     this.countResets(looks, changes);
     const { begun } = this.memory;
     const events = begun ? this.first : [];
@@ -257,7 +260,14 @@ export class Round {
 
   private async eventsSince({ found, known, created, renamed, deleted }: SinceOpening): Promise<NewEvent[]> {
     await this.namer.learn(found);
-    const told = await this.tell(reconcile(known, found, (at) => this.namer.idOf(at)));
+    const told = await this.tell(
+      reconcile(
+        known,
+        found,
+        (at) => this.namer.idOf(at),
+        () => true,
+      ),
+    );
     const common = this.common();
     const event = (type: "mailbox.created" | "mailbox.deleted", of: { key: number; path: string }): NewEvent => ({
       ...common,
@@ -321,5 +331,12 @@ function merged(before: Look | undefined, now: Look): Look {
   const gone = new Map([...before.gone, ...now.gone].map((message) => [message.uid, message]));
   const present = new Map([...before.present, ...now.present].map((message) => [message.uid, message]));
   for (const uid of gone.keys()) present.delete(uid);
-  return { ...now, knownValidity: before.knownValidity, gone: [...gone.values()], present: [...present.values()] };
+  const fresh = new Map([...before.fresh, ...now.fresh]);
+  return {
+    ...now,
+    knownValidity: before.knownValidity,
+    fresh,
+    gone: [...gone.values()],
+    present: [...present.values()],
+  };
 }

@@ -272,6 +272,73 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
       assert.equal((await eventsAfter("restart", state)).length, 1);
     });
 
+    test("a copy that was shown is never told of as its original, whatever has become of that", async () => {
+      const client = await house.otherClient("copied");
+      await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <copied@example.org>"] })]);
+      for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
+      const sequences = newSequences();
+      const state = await sequences.state("copied", newCall());
+      await client.command("SELECT INBOX");
+      await client.command("COPY 1 Box");
+      const shown = new Set((await stateOf(house, "copied")).keys());
+      assert.equal(shown.size, 2);
+      await client.command("STORE 1 +FLAGS (\\Deleted)");
+      await client.command("EXPUNGE");
+      await sequences.bringUpToDate("copied", newCall());
+      const left = [...(await stateOf(house, "copied")).keys()];
+      assert.equal(left.length, 1);
+      assert.ok(left.every((id) => shown.has(id)));
+      const told = (await eventsAfter("copied", state)).map((event) =>
+        "message" in event ? `${event.type} ${left.includes(event.message.id)}` : event.type,
+      );
+      assert.deepEqual(told.toSorted(), ["message.created true", "message.deleted false"]);
+    });
+
+    test("what nobody was shown before it was moved keeps its id from then on", async () => {
+      const client = await house.otherClient("unseen");
+      await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <unseen@example.org>"] })]);
+      for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
+      const sequences = newSequences();
+      const state = await sequences.state("unseen", newCall());
+      await client.command("SELECT INBOX");
+      await client.command("MOVE 1 Box");
+      await sequences.bringUpToDate("unseen", newCall());
+      const [event] = await eventsAfter("unseen", state);
+      assert.ok(event?.type === "message.moved");
+      await client.command("SELECT Box");
+      await client.command("MOVE 1 Other");
+      const input = { account: "unseen", ids: [event.message.id], fields: ["subject" as const] };
+      const { results } = await house.core.getMessages(input, newCall());
+      assert.deepEqual(
+        results.map((result) => "message" in result && result.message.subject),
+        ["Original"],
+      );
+      assert.deepEqual([...(await stateOf(house, "unseen")).keys()], [event.message.id]);
+    });
+
+    test("which of two copies an original was moved to is not guessed", async () => {
+      const client = await house.otherClient("twins");
+      await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <twins@example.org>"] })]);
+      for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
+      const sequences = newSequences();
+      const state = await sequences.state("twins", newCall());
+      await client.command("SELECT INBOX");
+      await client.command("COPY 1 Box");
+      await client.command("MOVE 1 Other");
+      await sequences.bringUpToDate("twins", newCall());
+      const told = new Map(
+        (await eventsAfter("twins", state)).flatMap((event) =>
+          "message" in event ? [[event.message.id, event.type]] : [],
+        ),
+      );
+      assert.deepEqual([...told.values()].toSorted(), ["message.created", "message.created", "message.deleted"]);
+      const left = [...(await stateOf(house, "twins")).keys()];
+      assert.deepEqual(
+        left.map((id) => told.get(id)),
+        ["message.created", "message.created"],
+      );
+    });
+
     test("a mailbox with thousands of changes is told of in order, once each", async () => {
       const client = await house.otherClient("many");
       const state = await newSequences().state("many", newCall());

@@ -197,7 +197,8 @@ async function settle(core: Core, open: Opened, disputed: readonly Disputed[]): 
     });
     const claimants = disputed.filter((other) => other.handle === handle).length;
     const [from] = left;
-    return from && left.length === 1 && claimants === 1 ? [{ from, uid: birth.uid }] : [];
+    const isOne = new Set(left.map(textOf.place)).size === 1;
+    return from && isOne && claimants === 1 ? [{ from, uid: birth.uid }] : [];
   });
   await core.places.noteMoved(
     account,
