@@ -277,7 +277,7 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
       await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <copied@example.org>"] })]);
       for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
       const sequences = newSequences();
-      const state = await sequences.state("copied", newCall());
+      const state = await sequences.bringUpToDate("copied", newCall());
       await client.command("SELECT INBOX");
       await client.command("COPY 1 Box");
       const shown = new Set((await stateOf(house, "copied")).keys());
@@ -299,7 +299,7 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
       await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <unseen@example.org>"] })]);
       for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
       const sequences = newSequences();
-      const state = await sequences.state("unseen", newCall());
+      const state = await sequences.bringUpToDate("unseen", newCall());
       await client.command("SELECT INBOX");
       await client.command("MOVE 1 Box");
       await sequences.bringUpToDate("unseen", newCall());
@@ -321,7 +321,7 @@ for (const without of [[], ["QRESYNC"], ["CONDSTORE", "QRESYNC"]]) {
       await client.append("INBOX", [letter({ subject: "Original", headers: ["Message-ID: <twins@example.org>"] })]);
       for (const name of ["Box", "Other"]) await client.command(`CREATE ${name}`);
       const sequences = newSequences();
-      const state = await sequences.state("twins", newCall());
+      const state = await sequences.bringUpToDate("twins", newCall());
       await client.command("SELECT INBOX");
       await client.command("COPY 1 Box");
       await client.command("MOVE 1 Other");
