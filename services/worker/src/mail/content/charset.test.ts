@@ -147,6 +147,16 @@ test("one stray octet leaves the rest of a UTF-8 text readable", () => {
   assert.equal(decodeCharset(octets, "utf-8"), "Привет – мир");
 });
 
+test("a text of a Latin charset that looks like UTF-8 in a place or two is of that charset", () => {
+  const french = Buffer.from("Le \xabCAF\xc9\xbb est \xe0 c\xf4t\xe9", "latin1");
+  for (const declared of ["iso-8859-1", "windows-1252", "latin1"])
+    assert.equal(decodeCharset(french, declared), "Le «CAFÉ» est à côté", declared);
+  const chinese = Buffer.from("\xd6\xd0\xc2\xb7\xcd\xa8\xc5\xe4", "latin1");
+  assert.equal(decodeCharset(chinese, "iso-8859-1"), "ÖÐÂ·Í¨Åä");
+  const mostly = Buffer.concat([Buffer.from("Grüße aus Köln, Übermütige"), Buffer.from([0x96])]);
+  assert.equal(decodeCharset(mostly, "iso-8859-1"), "Grüße aus Köln, Übermütige–");
+});
+
 test("UTF-8 text is itself under every declaration that is made without thinking", () => {
   const declared = fc.constantFrom(
     null,

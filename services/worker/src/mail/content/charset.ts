@@ -38,6 +38,7 @@ const aliases = new Map(
 
 /** Charsets that mail declares without meaning it: what is valid UTF-8 beyond ASCII is UTF-8 all the same. */
 const unmeant = /^(us-ascii|ascii|ansi_x3\.4-1968|iso-?8859-1|latin1|windows-1252|cp1252|utf-?8)$/;
+const latin = /^(iso-?8859-1|latin1|windows-1252|cp1252)$/;
 
 /** What iconv-lite calls encodings and is no charset of a message. */
 const noCharset = /^(base64|hex|binary|internal|utf-?7-?imap)$/;
@@ -48,7 +49,7 @@ const noCharset = /^(base64|hex|binary|internal|utf-?7-?imap)$/;
  */
 export function decodeCharset(octets: Uint8Array, declared: string | null): string {
   const name = normalizeCharset(declared);
-  if (name === null || unmeant.test(name)) return decodeRaw(octets);
+  if (name === null || unmeant.test(name)) return decodeUnmeant(octets, name !== null && latin.test(name));
   const text = decodeAs(octets, name);
   if (text === null) return decodeRaw(octets);
   const isDoubtful = /[\u0080-\u009f\ufffd]/.test(text) && octets.some((octet) => octet >= 0x80);
@@ -57,7 +58,12 @@ export function decodeCharset(octets: Uint8Array, declared: string | null): stri
 
 /** Undeclared octets: UTF-8 where they are that, and Windows-1252, which most of the rest are, where they are not. */
 export function decodeRaw(octets: Uint8Array): string {
-  return decodeByMark(octets) ?? decodeByEscape(octets) ?? strictly(octets) ?? mixed(withoutCutCharacter(octets));
+  return decodeUnmeant(octets, false);
+}
+
+function decodeUnmeant(octets: Uint8Array, isLatin: boolean): string {
+  const told = decodeByMark(octets) ?? decodeByEscape(octets) ?? strictly(octets);
+  return told ?? mixed(withoutCutCharacter(octets), isLatin);
 }
 
 /** One name for one charset; null for none that means anything. */
@@ -98,13 +104,23 @@ function decodeByEscape(octets: Uint8Array): string | null {
 const runs =
   /((?:[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})+)|[\x80-\xff]/g;
 
-/** One stray octet does not turn a whole text into another charset. */
-function mixed(octets: Uint8Array): string {
+/**
+ * One stray octet does not turn a whole text into another charset, nor do two that happen to be a character of UTF-8, such
+ * as those of `É»`, where a Latin charset was declared and most of the text bears that out.
+ */
+function mixed(octets: Uint8Array, isLatin: boolean): string {
   const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
+  if (isLatin && !isMostlyValid(text)) return windows1252.decode(octets);
   return text.replace(runs, (run: string, valid: string | undefined) => {
     const part = Buffer.from(run, "latin1");
     return valid === undefined ? windows1252.decode(part) : part.toString("utf8");
   });
+}
+
+function isMostlyValid(text: string): boolean {
+  let balance = 0;
+  for (const [, valid] of text.matchAll(runs)) balance += valid === undefined ? -1 : 1;
+  return balance > 0;
 }
 
 /**

@@ -62,6 +62,16 @@ test("files are attachments, also where they are of text", () => {
   assert.deepEqual(body(letter), { text: ["1"], html: ["1"] });
 });
 
+test("what a message begins with is its text, though it has a name", () => {
+  const page = partOf("text/html", { disposition: "inline", dispositionParameters: { filename: "filename.html" } });
+  assert.deepEqual(body(page), { text: ["1"], html: ["1"] });
+  const named = partOf("text/plain", { parameters: { name: "letter.txt" } });
+  const letter = multipart("mixed", [multipart("alternative", [named, html]), named]);
+  assert.deepEqual(roles(letter), ["1.1 text", "1.2 html", "2 attachment"]);
+  assert.deepEqual(roles(multipart("mixed", [file("text/plain", "a.txt"), text])), ["1 attachment", "2 text"]);
+  assert.deepEqual(roles(multipart("related", [html, named])), ["1 html", "2 attachment"]);
+});
+
 test("a picture between texts is inline", () => {
   const letter = multipart("mixed", [text, file("image/jpeg", "photo.jpg", "inline"), text]);
   assert.deepEqual(roles(letter), ["1 text", "2 inline", "3 text"]);

@@ -27,19 +27,22 @@ interface Surroundings {
   related: boolean;
   /** Within multipart/alternative: one of several forms of the same. What is mixed in one of them is not. */
   alternative: boolean;
+  /** The first within what it is in. */
+  first: boolean;
 }
 
 /** Leaves in order. Depth and number are bounded where the structure is read. */
 export function leavesOf(structure: Structure): Leaf[] {
-  return walk(structure, { related: false, alternative: false });
+  return walk(structure, { related: false, alternative: false, first: true });
 }
 
 function walk(structure: Structure, around: Surroundings): Leaf[] {
   if (!structure.type.startsWith("multipart/")) return [{ structure, role: roleOf(structure, around) }];
   const kind = structure.type.slice("multipart/".length);
   const root = kind === "related" ? rootOf(structure) : null;
-  return structure.children.flatMap((child) =>
+  return structure.children.flatMap((child, index) =>
     walk(child, {
+      first: index === 0,
       related: around.related || (root !== null && child !== root),
       alternative: kind === "alternative" || (around.alternative && kind !== "mixed"),
     }),
@@ -51,11 +54,12 @@ function rootOf({ parameters, children }: Structure): Structure | null {
   return children.find(({ contentId }) => contentId !== null && contentId === parameters.start) ?? children[0] ?? null;
 }
 
-function roleOf(structure: Structure, { related, alternative }: Surroundings): PartRole {
+function roleOf(structure: Structure, { related, alternative, first }: Surroundings): PartRole {
   const { type, disposition, contentId } = structure;
   if (disposition === "attachment" && !(related && contentId !== null)) return "attachment";
   if (related) return contentId !== null || disposition === "inline" ? "inline" : "attachment";
-  const isBody = filenameOf(structure) === null;
+  // RFC 8621 section 4.1.4: a text that comes first is the body, though some mail programs name it.
+  const isBody = first || filenameOf(structure) === null;
   if (type === "text/plain" && isBody) return "text";
   if (type === "text/html" && isBody) return "html";
   if (alternative) return "alternative";
