@@ -15,7 +15,7 @@ export interface House {
 
 export type HouseKind = "together" | "apart";
 
-const adminToken = `admin-${randomBytes(16).toString("hex")}`;
+export const adminToken = `admin-${randomBytes(16).toString("hex")}`;
 
 const common = {
   POSTERN_HOST: "127.0.0.1",
@@ -63,4 +63,9 @@ function start(name: "standalone" | "gateway" | "worker", env: Record<string, st
 /** One more worker of a house whose settings are these. */
 export function startWorker(env: Record<string, string>): Promise<Service> {
   return start("worker", { ...common, ...env });
+}
+
+/** One more gateway. */
+export function startGateway(env: Record<string, string>): Promise<Service> {
+  return start("gateway", { ...common, ...env });
 }

@@ -6,7 +6,7 @@ import { userInfo } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { makeCertificates } from "./certificates.ts";
-import { onFreePorts, startDaemon, temporaryFolder } from "./process.ts";
+import { onFreePorts, reviving, startDaemon, temporaryFolder } from "./process.ts";
 
 const execute = promisify(execFile);
 
@@ -24,6 +24,16 @@ export interface DovecotOptions {
   /** Whether SPECIAL-USE mailboxes are declared and made. */
   specialUse?: boolean;
   storage?: "maildir" | "sdbox" | "mdbox";
+  /** Only these can log in, each with a password and a quota of their own. */
+  users?: Record<string, DovecotUser>;
+  /** When it is killed it starts again with all its mail, but not while there is a file `down` in its folder. */
+  revives?: boolean;
+}
+
+export interface DovecotUser {
+  password: string;
+  /** Storage limit, such as `10M`, where `quota` is set for all. */
+  quota?: string;
 }
 
 export interface Credentials {
@@ -43,6 +53,13 @@ export interface DovecotServer {
   doveadm: (...args: string[]) => Promise<string>;
   /** All that the server has logged so far. */
   log: () => Promise<string>;
+  folder: string;
+  /** Whether it greets. */
+  isThere: () => Promise<boolean>;
+  /** Of the process that starts all others. */
+  masterPid: () => number;
+  /** From the next login on, where there are `users`. */
+  setUsers: (users: Record<string, DovecotUser>) => void;
   stop: () => Promise<void>;
 }
 
@@ -61,9 +78,13 @@ async function startOn(port: number, tlsPort: number, options: DovecotOptions): 
   for (const name of ["run", "state", "mail"]) mkdirSync(join(folder, name));
   chmodSync(join(folder, "mail"), 0o777);
   writeFileSync(configuration, configure(folder, port, tlsPort, certificates, options));
+  const setUsers = (users: Record<string, DovecotUser>): void =>
+    writeFileSync(join(folder, "users"), userLines(folder, users), { mode: 0o644 });
+  if (options.users) setUsers(options.users);
   if (options.without) await takeAway(configuration, options.without);
   const isOurs = (): Promise<boolean> => greets(port, basename(folder));
-  const daemon = await startDaemon(["dovecot", "-F", "-c", configuration], folder, isOurs);
+  const command = ["dovecot", "-F", "-c", configuration];
+  const daemon = await startDaemon(options.revives ? reviving(command, folder) : command, folder, isOurs);
   return {
     host: "127.0.0.1",
     port,
@@ -72,9 +93,24 @@ async function startOn(port: number, tlsPort: number, options: DovecotOptions): 
     user: (name) => ({ user: name, password: PASSWORD }),
     doveadm: async (...args) => (await execute("doveadm", ["-c", configuration, ...args])).stdout,
     log: () => readFile(join(folder, "dovecot.log"), "utf8"),
+    folder,
+    isThere: isOurs,
+    masterPid: () => Number(readFileSync(join(folder, "run", "master.pid"), "utf8")),
+    setUsers,
     stop: daemon.stop,
   };
 }
+
+/** As passwd-file has them. Dovecot looks at time (in seconds) and size to see that they changed: the size always does. */
+function userLines(folder: string, users: Record<string, DovecotUser>): string {
+  edition += 1;
+  const lines = Object.entries(users).map(([name, { password, quota }]) => {
+    const extra = quota === undefined ? "" : `userdb_quota_rule=*:storage=${quota}`;
+    return `${name}:{PLAIN}${password}::::${folder}/mail/${name}::${extra}`;
+  });
+  return `${lines.join("\n")}\n${"#\n".repeat(edition)}`;
+}
+let edition = 0;
 
 function configure(
   folder: string,
@@ -129,12 +165,10 @@ service imap {
   process_limit = 1024
 }
 passdb {
-  driver = static
-  args = password=${PASSWORD}
+  ${options.users ? `driver = passwd-file\n  args = ${folder}/users` : `driver = static\n  args = password=${PASSWORD}`}
 }
 userdb {
-  driver = static
-  args = uid=${owner} gid=${owner} home=${folder}/mail/%u
+  ${options.users ? `driver = passwd-file\n  args = ${folder}/users` : `driver = static\n  args = uid=${owner} gid=${owner} home=${folder}/mail/%u`}
 }
 ${options.quota ? `mail_plugins = quota\nprotocol imap {\n  mail_plugins = quota imap_quota\n}\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n  quota_rule = *:storage=${options.quota}\n}` : ""}
 namespace inbox {

@@ -1,2 +1,8 @@
-export { type Credentials, type DovecotOptions, type DovecotServer, startDovecot } from "./dovecot.ts";
+export {
+  type Credentials,
+  type DovecotOptions,
+  type DovecotServer,
+  type DovecotUser,
+  startDovecot,
+} from "./dovecot.ts";
 export { type RedisServer, startRedis } from "./redis.ts";

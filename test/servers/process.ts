@@ -68,6 +68,12 @@ kill -KILL -- -$server $reader
 rm -rf "$folder"
 `;
 
+/** A server that is started again whenever it ends, but not while there is a file `down` in its folder. */
+export function reviving(command: string[], folder: string): string[] {
+  const loop = 'while :; do "$@"; sleep 0.05; while [ -e "$0/down" ]; do sleep 0.02; done; done';
+  return ["bash", "-c", loop, folder, ...command];
+}
+
 /**
  * Starts a server that stays in the foreground, in a process group of its own: Ctrl-C in a terminal is not for it. It
  * does not keep the process that started it alive. `folder` is removed with it.

@@ -1,29 +1,36 @@
 import { connect } from "node:net";
-import { onFreePorts, startDaemon, temporaryFolder } from "./process.ts";
+import { onFreePorts, reviving, startDaemon, temporaryFolder } from "./process.ts";
 
 export interface RedisServer {
   url: string;
   port: number;
   /** To freeze or kill it. */
   pid: number;
+  /** Where it works. */
+  folder: string;
+  /** Whether it answers. */
+  isThere: () => Promise<boolean>;
   stop: () => Promise<void>;
 }
 
-/** A real redis-server on a port of its own that keeps nothing. `args`: more of its options, such as `["--maxmemory", "10mb"]`. */
-export function startRedis(options: { args?: string[]; port?: number } = {}): Promise<RedisServer> {
-  const start = (port: number): Promise<RedisServer> => startOn(port, options.args ?? []);
+/**
+ * A real redis-server on a port of its own that keeps nothing. `args`: more of its options, such as `["--maxmemory", "10mb"]`.
+ * `revives`: when it is killed it starts again in its folder, but not while there is a file `down`.
+ */
+export function startRedis(options: { args?: string[]; port?: number; revives?: boolean } = {}): Promise<RedisServer> {
+  const start = (port: number): Promise<RedisServer> => startOn(port, options.args ?? [], options.revives ?? false);
   return options.port === undefined ? onFreePorts(1, start) : start(options.port);
 }
 
-async function startOn(port: number, args: string[]): Promise<RedisServer> {
+async function startOn(port: number, args: string[], revives: boolean): Promise<RedisServer> {
   const folder = temporaryFolder("postern-redis-");
   const where = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder];
   const command = ["redis-server", ...where, "--save", "", "--appendonly", "no", ...args];
   // Whoever answers on the port may be a server that took it first: ours is the one that works in our folder.
   const isOurs = async (): Promise<boolean> => (await ask(port, "CONFIG GET dir\r\n", folder)).includes(folder);
-  const daemon = await startDaemon(command, folder, isOurs);
+  const daemon = await startDaemon(revives ? reviving(command, folder) : command, folder, isOurs);
   const pid = Number(/process_id:(\d+)/.exec(await ask(port, "INFO server\r\n", "tcp_port"))?.[1]);
-  return { url: `redis://127.0.0.1:${port}`, port, pid, stop: daemon.stop };
+  return { url: `redis://127.0.0.1:${port}`, port, pid, folder, isThere: isOurs, stop: daemon.stop };
 }
 
 /** The answer as far as `until`, or as far as it goes in a moment. */

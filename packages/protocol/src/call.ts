@@ -26,6 +26,8 @@ export interface Report {
   stale: boolean;
   /** IMAP commands sent. */
   commands: number;
+  /** Those among them that may have changed something. */
+  changes: number;
   /** Milliseconds spent waiting for the mail server. */
   imapMs: number;
   /** Milliseconds spent waiting for a session to be free. */
@@ -43,6 +45,7 @@ export function newReport(explain = false): Report {
     asOf: null,
     stale: false,
     commands: 0,
+    changes: 0,
     imapMs: 0,
     waitMs: 0,
     bytes: 0,
@@ -57,6 +60,7 @@ export function addReport(into: Report, part: Report): void {
   if (part.asOf !== null) noteProof(into, part.asOf);
   into.stale ||= part.stale;
   into.commands += part.commands;
+  into.changes += part.changes;
   into.imapMs += part.imapMs;
   into.waitMs += part.waitMs;
   into.bytes += part.bytes;

@@ -34,8 +34,16 @@ export function sendFailure(request: FastifyRequest, reply: FastifyReply, failur
     .header("cache-control", "no-store")
     .type("application/problem+json")
     .serializer(JSON.stringify)
-    .send(problemOf(failure, request.url.replace(/\?.*$/s, "")));
+    .send(problemOf(withOutcome(failure, request), request.url.replace(/\?.*$/s, "")));
 }
+
+/** Of a request that was to change mail: what never came to whoever does that was not done. */
+function withOutcome(failure: Failure, { method, routeOptions: { url = "" } }: FastifyRequest): Failure {
+  if (failure.outcome !== undefined || !writes.has(method) || !url.startsWith("/v1/accounts/:account/")) return failure;
+  if (/\/messages\/(search|get)$/.test(url)) return failure;
+  return failure.withOutcome(failure.code === "internal" ? "unknown" : "none");
+}
+const writes = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 function sizeIn(current: unknown): string {
   const { size } = (current ?? {}) as { size?: number };

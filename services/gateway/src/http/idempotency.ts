@@ -100,7 +100,7 @@ function keyIn(header: string | string[] | undefined): string | null {
 }
 
 function underWay({ leaseUntil }: IdempotencyRecord): Failure {
-  if (leaseUntil > Date.now()) return new Failure("idempotency-key-in-use", { retryAfter: 1 });
+  if (leaseUntil > Date.now()) return new Failure("idempotency-key-in-use", { retryAfter: 1, outcome: "unknown" });
   return new Failure("outcome-unknown", {
     detail: "The process that carried out the first request with this key is gone without an answer.",
     outcome: "unknown",
@@ -188,8 +188,8 @@ class Claim {
 function fateOf(status: number, payload: unknown): "keep" | "forget" | "doubt" {
   if (status < 400) return "keep";
   const { code, outcome } = problemIn(payload);
-  if (outcome === "done" || outcome === "unknown") return "keep";
-  return code === "internal" || code === "cancelled" ? "doubt" : "forget";
+  if (code === "internal" || code === "cancelled") return "doubt";
+  return outcome === "done" || outcome === "unknown" ? "keep" : "forget";
 }
 
 function problemIn(payload: unknown): { code?: string; outcome?: string } {

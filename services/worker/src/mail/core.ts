@@ -35,6 +35,7 @@ import { createPlaces, type Places } from "./places/places.ts";
 import { FactReader } from "./rows/fact-reader.ts";
 import { FactStore } from "./rows/fact-store.ts";
 import { moveMessages } from "./move-messages.ts";
+import { withOutcomes } from "./outcomes.ts";
 import type { AccountDirectory, Composer, Ownership, Sessions, Spool, Workshop } from "./ports.ts";
 import { createThreadIds, type ThreadIds } from "./threads/thread-ids.ts";
 import { createThreads, type Threads } from "./threads/threads.ts";
@@ -152,7 +153,7 @@ export function createCore(deps: CoreDeps): Core {
 
 /** The operations on mail itself; those on accounts are made by the accounts room. */
 export function mailOn(core: Core): MailCore & Keeping {
-  return {
+  return withOutcomes<MailCore & Keeping>({
     flush: async () => void (await Promise.all([core.mirrors.flush(), core.facts.flush()])),
     listMailboxes: (input, call) => listMailboxes(core, input, call),
     getMailbox: (input, call) => getMailbox(core, input, call),
@@ -177,5 +178,5 @@ export function mailOn(core: Core): MailCore & Keeping {
     emptyMailbox: (input, call) => emptyMailbox(core, input, call),
     getJob: (input) => getJob(core, input),
     cancelJob: (input) => cancelJob(core, input),
-  };
+  });
 }

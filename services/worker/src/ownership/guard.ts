@@ -3,6 +3,7 @@ import {
   type ByteStream,
   type Call,
   changing,
+  isFailure,
   type Mail,
   mailOf,
   operations,
@@ -27,7 +28,9 @@ export function guardMail(mail: Mail, ownership: LiveOwnership): Mail {
     return async (input, call, body) => {
       const { account } = input as { account?: unknown };
       if (typeof account !== "string") return perform(input, call, body);
-      const owned = await enter(ownership, account, call);
+      const owned = await enter(ownership, account, call).catch((error: unknown) => {
+        throw isChanging ? undone(error) : error;
+      });
       let isStreaming = false;
       try {
         const answer = await perform(input, call, body);
@@ -47,6 +50,12 @@ export function guardMail(mail: Mail, ownership: LiveOwnership): Mail {
       }
     };
   });
+}
+
+/** Who was not let in has changed nothing; who is sent to somebody else may yet. */
+function undone(error: unknown): unknown {
+  const isUntold = isFailure(error) && !(error instanceof Misdirected) && error.outcome === undefined;
+  return isUntold ? error.withOutcome("none") : error;
 }
 
 /** Nobody leaves between the look and the entry. */

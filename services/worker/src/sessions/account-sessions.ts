@@ -295,6 +295,7 @@ function account(held: Held, { name, ms, bytes, ok, changes }: CommandReport, st
   if (ok && held.answered === 1) standing.succeeded();
   if (!held.call) return;
   held.call.report.commands += 1;
+  if (changes) held.call.report.changes += 1;
   held.call.report.imapMs += ms;
   held.call.report.bytes += bytes;
   explainCommand(held.call.report.explained, { command: name, ms, octets: bytes, ok, shared: false });
