@@ -1,7 +1,7 @@
 import { type Call, Failure, type Input, type Output } from "@postern/protocol";
 import { admit, type Row, shown } from "./changes/admit.ts";
 import { type Arrivals, FACTS, findArrivals } from "./changes/arrivals.ts";
-import { expungeRows } from "./changes/expunge.ts";
+import { inTurnToExpunge, markAndExpunge, whyWithheld } from "./changes/expunge.ts";
 import { failureOfChange, partlyDone } from "./changes/look-up.ts";
 import { type Chunk, runChanges } from "./changes/run.ts";
 import { arrivalsIn, destination, settleTransfer, tellArrived, type Transfer } from "./changes/transfer.ts";
@@ -36,7 +36,7 @@ async function bring(core: Core, chunk: Chunk, mailbox: number): Promise<void> {
       const transfer: Transfer = { kind: "move", open, rows, to: await destination(core, chunk, open, mailbox) };
       begun.transfer = transfer;
       if (open.session.abilities.move) await move(core, chunk, transfer);
-      else await copyThenRemove(core, chunk, transfer);
+      else await inTurnToExpunge(core, open, chunk.call, () => copyThenRemove(core, chunk, transfer));
     });
   } catch (error) {
     if (!begun.transfer) throw error;
@@ -88,9 +88,17 @@ function unproved(): Failure {
   });
 }
 
-/** RFC 6851 section 3.3 has the steps; here the original goes only when its copy has been seen. */
+/**
+ * RFC 6851 section 3.3 has the steps; here the original goes only when its copy has been seen, and what could not be removed
+ * afterwards is not copied.
+ */
 async function copyThenRemove(core: Core, chunk: Chunk, transfer: Transfer): Promise<void> {
   const { open, rows, to } = transfer;
+  const why = await whyWithheld(open, rows);
+  if (why) {
+    for (const { target } of rows) chunk.results.failed(target.id, why);
+    return;
+  }
   core.ownership.assertHeld(chunk.account.id);
   const copied = arrivalsIn(await open.session.copy(uidsOf(rows), to.path), to);
   const arrivals = copied ?? (await findAndReturn(transfer));
@@ -98,7 +106,7 @@ async function copyThenRemove(core: Core, chunk: Chunk, transfer: Transfer): Pro
   for (const { target, uid } of rows)
     if (!arrivals.has(uid)) chunk.results.failed(target.id, messageGone().withOutcome("none"));
   if (safe.length === 0) return;
-  const { withheld } = await expungeRows(core, open, safe, chunk.call);
+  const { withheld } = await markAndExpunge(core, open, safe);
   const there = new Set((await open.session.fetch({ uids: uidsOf(safe) }, {})).map(({ uid }) => uid));
   const gone = safe.filter(({ uid }) => !there.has(uid));
   await tellArrived(core, chunk, transfer, gone, arrivals);

@@ -2,7 +2,7 @@ import { type Call, Failure, isFailure } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import { afterwards } from "../afterwards.ts";
 import { admit, hasFlag, type Row } from "../changes/admit.ts";
-import { expungeWithheld } from "../changes/expunge.ts";
+import { inTurnToExpunge, whyWithheld } from "../changes/expunge.ts";
 import { Results } from "../changes/run.ts";
 import type { Core } from "../core.ts";
 import { messageGone, openForMessages, type Place, placeOf } from "../locate-message.ts";
@@ -122,7 +122,7 @@ async function look(core: Core, account: AccountRef, place: Place, replacement: 
   const request = { account, mailbox: place.mailbox, lane: "interactive", call, write: true } as const;
   return openForMessages(core, request, async (open) => {
     const row = await admitOld(open, place, replacement, call);
-    await demandRemovable(open, row);
+    await demandRemovable(core, open, row, call);
     return { row, atOnce: open.session.abilities.replace };
   });
 }
@@ -150,9 +150,8 @@ function demandDraft({ state }: Row): void {
 }
 
 /** Without UIDPLUS the old one can only go together with all that others have marked. */
-async function demandRemovable({ session }: OpenMailbox, { uid }: Row): Promise<void> {
-  if (session.abilities.uidPlus || session.abilities.replace) return;
-  const marked = (await session.search({ flag: "\\Deleted" })).filter((each) => each !== uid);
-  if (marked.length === 0) return;
-  throw expungeWithheld(marked.length);
+async function demandRemovable(core: Core, open: OpenMailbox, row: Row, call: Call): Promise<void> {
+  if (open.session.abilities.replace) return;
+  const withheld = await inTurnToExpunge(core, open, call, () => whyWithheld(open, [row]));
+  if (withheld) throw withheld;
 }

@@ -14,10 +14,20 @@ export interface Expunged {
   withheld: Failure | null;
 }
 
+/** Without UIDPLUS, two of our own would take each other's marks for those of others: what marks and expunges takes turns. */
+export function inTurnToExpunge<T>(
+  core: Core,
+  { session, account, record }: OpenMailbox,
+  call: Call,
+  work: () => Promise<T>,
+): Promise<T> {
+  return session.abilities.uidPlus ? work() : core.expunging.take(`expunge ${account.key} ${record.key}`, work, call);
+}
+
 /**
  * Takes messages out of the mailbox that is selected, and no others. Without UIDPLUS there is only an EXPUNGE of all that is
  * marked `\Deleted` (RFC 4315 section 1): it is not sent where others have marked any, and the marks that were made for it
- * are taken back. Two of our own would take each other's marks for those of others, so they take turns.
+ * are taken back.
  */
 export function expungeRows(
   core: Core,
@@ -26,12 +36,19 @@ export function expungeRows(
   call: Call,
   since?: bigint,
 ): Promise<Expunged> {
-  const { session, account, record } = open;
-  const work = (): Promise<Expunged> => markAndExpunge(core, open, rows, since);
-  return session.abilities.uidPlus ? work() : core.expunging.take(`expunge ${account.key} ${record.key}`, work, call);
+  return inTurnToExpunge(core, open, call, () => markAndExpunge(core, open, rows, since));
 }
 
-async function markAndExpunge(
+/** Why these could not be expunged without others; null: they could, for all that is known now. */
+export async function whyWithheld({ session }: OpenMailbox, rows: readonly { uid: number }[]): Promise<Failure | null> {
+  if (session.abilities.uidPlus) return null;
+  const ours = new Set(rows.map(({ uid }) => uid));
+  const others = (await session.search({ flag: "\\Deleted" })).filter((uid) => !ours.has(uid));
+  return others.length > 0 ? expungeWithheld(others.length) : null;
+}
+
+/** As `expungeRows`, within a turn that was taken already. */
+export async function markAndExpunge(
   core: Core,
   open: OpenMailbox,
   rows: readonly Expunging[],
@@ -53,15 +70,11 @@ async function markAndExpunge(
   return { modified, withheld: null };
 }
 
-async function expungeIfAlone(
-  core: Core,
-  { account, session }: OpenMailbox,
-  marked: readonly Expunging[],
-): Promise<Failure | null> {
-  const ours = new Set(marked.map(({ uid }) => uid));
-  const others = (await session.search({ flag: "\\Deleted" })).filter((uid) => !ours.has(uid));
+async function expungeIfAlone(core: Core, open: OpenMailbox, marked: readonly Expunging[]): Promise<Failure | null> {
+  const { account, session } = open;
+  const withheld = await whyWithheld(open, marked);
   core.ownership.assertHeld(account.id);
-  if (others.length === 0) {
+  if (!withheld) {
     await session.expungeAll();
     return null;
   }
@@ -70,10 +83,10 @@ async function expungeIfAlone(
     before.map(({ uid }) => uid),
     { remove: DELETED },
   );
-  return expungeWithheld(others.length);
+  return withheld;
 }
 
-export function expungeWithheld(others: number): Failure {
+function expungeWithheld(others: number): Failure {
   return new Failure("expunge-withheld", {
     detail: `The mail server expunges all that is marked \\Deleted, and ${others} other messages are.`,
     outcome: "none",

@@ -35,7 +35,7 @@ async function start(t: TestContext, way: Record<string, (standard: Behaviour) =
   const inbox: ScriptedMailbox = {
     name: "INBOX",
     highestModseq: 5n,
-    messages: [1, 2, 3].map((uid) => scriptedMessage(uid)),
+    messages: [1, 2, 3].map((uid) => ({ ...scriptedMessage(uid), flags: [] })),
   };
   const box: ScriptedMailbox = { name: "Box", uidValidity: 7, highestModseq: 5n, messages: [scriptedMessage(8)] };
   const standard = changeCommands([inbox, box]);
@@ -119,4 +119,43 @@ test("a move that ends between copying and removing leaves the original, and say
       [8, 9, 10],
     ],
   );
+});
+
+test("where others have marked messages, a move that could not remove its originals copies none", async (t) => {
+  const world = await start(t, {}, ["IMAP4rev1"]);
+  world.inbox.messages?.at(2)?.flags?.push("\\Deleted");
+  assert.deepEqual(outcomes(await move(world)), ["expunge-withheld none", "expunge-withheld none"]);
+  assert.deepEqual([uids(world.inbox), uids(world.box), sent(world, "UID COPY")], [[1, 2, 3], [8], 0]);
+});
+
+test("what others mark between copy and removal stays, and so does the original, which is told", async (t) => {
+  const world = await start(
+    t,
+    {
+      "UID COPY": (standard) => async (connection, command) => {
+        await standard(connection, command);
+        world.inbox.messages?.at(2)?.flags?.push("\\Deleted");
+      },
+    },
+    ["IMAP4rev1"],
+  );
+  assert.deepEqual(outcomes(await move(world)), ["partly-done unknown", "partly-done unknown"]);
+  assert.deepEqual([uids(world.inbox), uids(world.box), sent(world, "EXPUNGE")], [[1, 2, 3], [8, 9, 10], 0]);
+  assert.deepEqual(
+    world.inbox.messages?.map(({ flags = [] }) => flags.join(" ")),
+    ["", "", "\\Deleted"],
+  );
+});
+
+test("moves at the same moment do not take each other's marks for those of others", async (t) => {
+  const world = await start(t, {}, ["IMAP4rev1"]);
+  const { core, ids, boxed } = world;
+  const results = await Promise.all(
+    ids.map((id) => core.core.moveMessages({ account: "a", messages: targets([id]), mailbox: boxed }, newCall())),
+  );
+  assert.deepEqual(
+    results.flatMap((each) => outcomes(each.results)),
+    ["ok", "ok", "ok"],
+  );
+  assert.deepEqual([uids(world.inbox), uids(world.box)], [[], [8, 9, 10, 11]]);
 });
