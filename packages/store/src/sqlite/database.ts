@@ -16,10 +16,12 @@ const storageFaults = new Set([5, 6, 7, 8, 10, 11, 13, 14, 26]);
 /** One connection to one file. Statements are prepared once, by the ports. */
 export class Database {
   readonly #connection: DatabaseSync;
+  readonly #sync: "full" | "normal";
 
   /** `sync`: `full` survives a power cut, `normal` may lose the last writes in one, and neither is ever half written. */
   constructor(path: string, sync: "full" | "normal") {
     if (path !== ":memory:") makePrivate(path);
+    this.#sync = sync;
     this.#connection = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     try {
       this.#connection.exec(`
@@ -49,6 +51,16 @@ export class Database {
   /** All or nothing. Takes the write lock at once, so that what `work` reads is still so when it writes. */
   transaction<T>(work: () => T): T {
     return this.#within("BEGIN IMMEDIATE", work);
+  }
+
+  /** The same of what may be lost in a power cut: it waits for no disk, unless something that may not follows it. */
+  hastily<T>(work: () => T): T {
+    this.#connection.exec("PRAGMA synchronous = normal");
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#connection.exec(`PRAGMA synchronous = ${this.#sync}`);
+    }
   }
 
   /** All that `work` reads is of one moment. It must not write. */

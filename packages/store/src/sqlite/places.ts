@@ -79,14 +79,14 @@ export function sqlitePlaces(database: Database): PlaceStore {
         // Mostly all are known already: that takes no lock.
         const news = evidence.unknown(owner.id, shown);
         if (news.size === 0) return shown.map(() => []);
-        return database.transaction(() => {
+        return database.hastily(() => {
           requireAccount(owner);
           return shown.map((each) => (news.has(each) ? evidence.show(owner.id, each) : []));
         });
       }),
     note: (owner, shown) =>
       guarded(database, () =>
-        database.transaction(() => {
+        database.hastily(() => {
           requireAccount(owner);
           for (const each of shown) evidence.note(owner.id, each);
         }),

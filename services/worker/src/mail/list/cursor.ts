@@ -1,5 +1,5 @@
 import { Failure } from "@postern/protocol";
-import { base64url, digest } from "../digest.ts";
+import { base64url, digest } from "../../digest.ts";
 import { Packer, Unpacker } from "./packing.ts";
 
 /**

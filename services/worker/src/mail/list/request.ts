@@ -7,7 +7,7 @@ import {
   type MessageSort,
   type PageHead,
 } from "@postern/protocol";
-import { fingerprint } from "../digest.ts";
+import { fingerprint } from "../../digest.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { AccountDirectory, Workshop } from "../ports.ts";
 import type { ThreadIds } from "../threads/thread-ids.ts";

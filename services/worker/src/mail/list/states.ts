@@ -1,4 +1,4 @@
-import { fingerprint } from "../digest.ts";
+import { fingerprint } from "../../digest.ts";
 import { canonical } from "./question.ts";
 
 /** What tells that nothing in a mailbox has changed. Null: its server has no CONDSTORE, nothing tells. */

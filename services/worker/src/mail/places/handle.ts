@@ -1,7 +1,7 @@
 import { type Message, unpackMessageId } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import type { Abilities, FetchItems, SearchKey } from "../../imap/session.ts";
-import { fingerprint } from "../digest.ts";
+import { fingerprint } from "../../digest.ts";
 import { type FactKind, type Facts, itemsOf } from "../rows/facts.ts";
 
 type Identity = NonNullable<Message["identity"]>;

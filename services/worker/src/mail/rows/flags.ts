@@ -1,5 +1,5 @@
 import type { ImapSession } from "../../imap/session.ts";
-import { fingerprint } from "../digest.ts";
+import { fingerprint } from "../../digest.ts";
 
 /** What changes of a message while it stays where it is. */
 export interface FlagState {

@@ -1,5 +1,5 @@
 import type { ThreadWish } from "@postern/store";
-import { digest } from "../digest.ts";
+import { digest } from "../../digest.ts";
 import type { Evidence } from "./evidence.ts";
 
 /** About a month: answers without references are looked for that far around. */
