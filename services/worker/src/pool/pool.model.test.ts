@@ -129,8 +129,8 @@ class World {
     ask.lease = null;
     thing.holder = null;
     thing.key = usedFor;
-    const { free, lent, opening } = this.pool.counts();
-    const isInExcess = free + lent + opening > Math.max(1, this.limit);
+    const { free, lent } = this.pool.counts();
+    const isInExcess = free + lent > Math.max(1, this.limit);
     lease.release(usedFor);
     lease.release(usedFor);
     if (isInExcess) this.must(thing.closed, "what is beyond the limit goes on return");

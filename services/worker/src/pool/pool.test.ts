@@ -186,6 +186,22 @@ test("when the limit falls, what comes back goes, down to the new limit", async 
   assert.equal(bench.pool.counts().free, 1);
 });
 
+test("when the limit falls, what is there stays while more is on its way, which goes when it comes", async () => {
+  const bench = new Bench();
+  bench.canWait = true;
+  const first = [bench.borrow(), bench.borrow()];
+  for (const { succeed } of bench.openings) await succeed();
+  const [more, others] = [bench.borrow(), bench.borrow()];
+  bench.limit = 2;
+  for (const { promise } of first) (await promise).release(null);
+  await settled();
+  assert.deepEqual([more.state(), others.state()], ["served", "served"]);
+  assert.deepEqual(bench.closed, []);
+  await bench.openings[2]?.succeed();
+  await bench.openings[3]?.fail(new Error("too many"));
+  assert.deepEqual(bench.closed, [{ name: "t3", gracefully: true }]);
+});
+
 test("one is left even where the limit says none", () => {
   const bench = new Bench();
   bench.limit = 0;

@@ -171,11 +171,14 @@ export class Pool<T> {
 
   /** Of an earlier generation, beyond a limit that was lowered, or more than others who have none should wait for. */
   private isInExcess(entry: Entry<T>): boolean {
-    if (this.ended || entry.generation !== this.generation) return true;
-    const { closing } = this.counts();
-    const size = this.entries.size - closing;
-    if (size > Math.max(1, this.options.limit())) return true;
-    return this.options.isPlaceWanted(this.queue.length > 0);
+    return this.isBeyond(entry) || this.options.isPlaceWanted(this.queue.length > 0);
+  }
+
+  /** Those that are opening do not count against those that are there: they may be refused. */
+  private isBeyond({ generation, state }: Entry<T>): boolean {
+    const { free, lent } = this.counts();
+    const size = free + lent + (state === "opening" ? 1 : 0);
+    return this.ended || generation !== this.generation || size > Math.max(1, this.options.limit());
   }
 
   private free(entry: Entry<T>, usedFor: string | null): void {
@@ -217,8 +220,7 @@ export class Pool<T> {
     }
     entry.unusedSince = this.options.now();
     // Whoever it was opened for may have given up: it is there for the next.
-    const isWanted = !this.ended && entry.generation === this.generation;
-    this.after(() => (isWanted ? this.free(entry, null) : this.discard(entry, true)));
+    this.after(() => (this.isBeyond(entry) ? this.discard(entry, true) : this.free(entry, null)));
   }
 
   private openingFailed(entry: Entry<T>, error: unknown): void {
