@@ -11,12 +11,13 @@ import { capabilityList, standard } from "./scripted/standard.ts";
 
 export * from "./scripted/behaviours.ts";
 export { arrive } from "./scripted/arrivals.ts";
-export { changes as changeCommands } from "./scripted/changes.ts";
+export { changes as changeCommands, put } from "./scripted/changes.ts";
 export { fetch as answerFetch } from "./scripted/fetch.ts";
 export { atom, type ScriptedCommand } from "./scripted/command.ts";
 export type { Behaviour, OnLiteral, ScriptedConnection } from "./scripted/connection.ts";
 export { standard as standardCommands } from "./scripted/standard.ts";
 export { literal, quote, type ScriptedMailbox, type ScriptedMessage, scriptedMessage } from "./scripted/mailbox.ts";
+export { mailboxCommands } from "./scripted/mailboxes.ts";
 export type { Script } from "./scripted/script.ts";
 
 export interface ScriptedServer {

@@ -38,10 +38,18 @@ function named({ selected }: ScriptedConnection, set: string): ScriptedMessage[]
   return messages.filter(({ uid }) => inSet(set, uid, messages.at(-1)?.uid ?? 0));
 }
 
-function put(to: ScriptedMailbox, { source, flags = [], internalDate }: ScriptedMessage): number {
+/** Puts a copy of a message at the end of a mailbox; its UID there. */
+export function put(to: ScriptedMailbox, { source, flags = [], internalDate, guid, thread }: ScriptedMessage): number {
   const uid = uidNextOf(to);
   to.messages ??= [];
-  to.messages.push({ uid, source, flags: [...flags], ...(internalDate !== undefined && { internalDate }) });
+  to.messages.push({
+    uid,
+    source,
+    flags: [...flags],
+    ...(internalDate !== undefined && { internalDate }),
+    ...(guid !== undefined && { guid }),
+    ...(thread !== undefined && { thread }),
+  });
   if (to.highestModseq !== undefined) to.highestModseq += 1n;
   return uid;
 }

@@ -33,6 +33,10 @@ function item(message: ScriptedMessage, name: string): string {
       return `INTERNALDATE "${message.internalDate ?? "02-Jan-2026 03:04:05 +0000"}"`;
     case "RFC822.SIZE":
       return `RFC822.SIZE ${message.size ?? message.source.length}`;
+    case "EMAILID":
+      return `EMAILID ${message.guid === undefined ? "NIL" : `(${message.guid})`}`;
+    case "X-GM-MSGID":
+      return `X-GM-MSGID ${message.guid ?? "0"}`;
     case "THREADID":
       return `THREADID ${message.thread === undefined ? "NIL" : `(${message.thread})`}`;
     case "X-GM-THRID":

@@ -8,6 +8,8 @@ export interface ScriptedMailbox {
   /** Null: not told by EXAMINE, as Courier does. Absent: above the last message. */
   uidNext?: number | null;
   highestModseq?: bigint;
+  /** What OBJECTID calls it (RFC 8474 section 4). */
+  mailboxId?: string;
   /** What PERMANENTFLAGS names; absent: not told. */
   permanentFlags?: string;
   messages?: ScriptedMessage[];
@@ -21,6 +23,8 @@ export interface ScriptedMessage {
   /** As IMAP writes it: `17-Jul-1996 02:44:25 -0700`. */
   internalDate?: string;
   modseq?: bigint;
+  /** What OBJECTID and X-GM-EXT-1 call it, the same on copies. */
+  guid?: string;
   /** What OBJECTID and X-GM-EXT-1 call its conversation. */
   thread?: string;
   /** What is said of its octets in place of how many there are. */

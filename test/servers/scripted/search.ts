@@ -37,6 +37,7 @@ function key(queue: Token[], highest: number): Test {
   if (name === "OR") return either(key(queue, highest), key(queue, highest));
   if (name === "UID") return among(atom(queue.shift()), highest);
   if (name === "THREADID" || name === "X-GM-THRID") return ofThread(atom(queue.shift()));
+  if (name === "EMAILID" || name === "X-GM-MSGID") return ofGuid(atom(queue.shift()));
   if (name === "HEADER") return hasHeader(atom(queue.shift()), atom(queue.shift()));
   if (name === "SEEN") return seen;
   if (name === "UNSEEN") return inverse(seen);
@@ -61,6 +62,10 @@ function among(set: string, highest: number): Test {
 
 function ofThread(id: string): Test {
   return ({ thread }) => thread === id;
+}
+
+function ofGuid(id: string): Test {
+  return ({ guid }) => guid === id;
 }
 
 function hasHeader(name: string, value: string): Test {

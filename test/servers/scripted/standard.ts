@@ -3,6 +3,7 @@ import { changes } from "./changes.ts";
 import { atom, type ScriptedCommand } from "./command.ts";
 import type { Behaviour, ScriptedConnection } from "./connection.ts";
 import { fetch } from "./fetch.ts";
+import { mailboxCommands } from "./mailboxes.ts";
 import { quote, sameName, type ScriptedMailbox, uidNextOf } from "./mailbox.ts";
 import type { Script } from "./script.ts";
 import { search } from "./search.ts";
@@ -66,6 +67,7 @@ export function standard(script: Script): Record<string, Behaviour> {
     SELECT: opening("READ-WRITE"),
     ...changes(mailboxes),
     ...arrivals(mailboxes),
+    ...mailboxCommands(mailboxes),
     FETCH: fetch,
     "UID FETCH": fetch,
     "UID SEARCH": search,
@@ -96,12 +98,13 @@ function lists(script: Script, mailboxes: ScriptedMailbox[], { args }: ScriptedC
 
 function status(mailbox: ScriptedMailbox, wanted: unknown): string {
   const messages = mailbox.messages ?? [];
-  const values: Record<string, number | bigint> = {
+  const values: Record<string, number | bigint | string> = {
     MESSAGES: messages.length,
     UNSEEN: messages.filter(({ flags = [] }) => !flags.includes("\\Seen")).length,
     UIDNEXT: uidNextOf(mailbox),
     UIDVALIDITY: mailbox.uidValidity ?? 1,
     HIGHESTMODSEQ: mailbox.highestModseq ?? 1n,
+    ...(mailbox.mailboxId !== undefined && { MAILBOXID: `(${mailbox.mailboxId})` }),
   };
   const items = Array.isArray(wanted) ? wanted.map(String) : [];
   return `* STATUS ${quote(mailbox.name)} (${items.map((item) => `${item} ${values[item] ?? 0}`).join(" ")})`;
@@ -115,6 +118,7 @@ function examined(mailbox: ScriptedMailbox): string[] {
     ...(mailbox.permanentFlags === undefined ? [] : [`* OK [PERMANENTFLAGS (${mailbox.permanentFlags})] Kept`]),
     `* OK [UIDVALIDITY ${mailbox.uidValidity ?? 1}] UIDs valid`,
     ...(mailbox.uidNext === null ? [] : [`* OK [UIDNEXT ${uidNextOf(mailbox)}] Predicted`]),
+    ...(mailbox.mailboxId === undefined ? [] : [`* OK [MAILBOXID (${mailbox.mailboxId})] Ok`]),
     ...(mailbox.highestModseq === undefined ? [] : [`* OK [HIGHESTMODSEQ ${mailbox.highestModseq}] Highest`]),
   ];
 }

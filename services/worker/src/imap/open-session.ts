@@ -15,7 +15,7 @@ import { replace } from "./commands/replace.ts";
 import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
 import { select } from "./commands/select.ts";
 import { sort } from "./commands/sort.ts";
-import { status } from "./commands/status.ts";
+import { mailboxIdOf, status } from "./commands/status.ts";
 import { store } from "./commands/store.ts";
 import { subscribe } from "./commands/subscribe.ts";
 import { thread } from "./commands/thread.ts";
@@ -104,6 +104,10 @@ export class Session implements OpenSession {
 
   status(path: string): Promise<MailboxStatus | null> {
     return status(this.wire, this.abilities, this.names, path);
+  }
+
+  async mailboxId(path: string): Promise<string | null> {
+    return this.abilities.objectId ? mailboxIdOf(this.wire, this.names, path) : null;
   }
 
   async examine(path: string, news?: MailboxNews): Promise<SelectedMailbox | null> {

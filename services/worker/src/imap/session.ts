@@ -15,6 +15,8 @@ export interface ImapSession {
   list(options: { counters: boolean }): Promise<ListedMailbox[]>;
   /** Null: there is no such mailbox. */
   status(path: string): Promise<MailboxStatus | null>;
+  /** The server's own id of the mailbox (RFC 8474 section 4); null: it tells none. */
+  mailboxId(path: string): Promise<string | null>;
   /**
    * EXAMINE, sent even if it is selected already: the answer is proof of the mailbox's state now. Null: no such mailbox.
    * `news` is told from then on what the server says about it.

@@ -84,7 +84,9 @@ async function readGroup(
   const read = (): Promise<[string, MessageResult][]> =>
     openForMessages(core, request, (open) => readOpen(core, open, group, wanted));
   const mark = proved && markOf(mailbox, proved.proof);
-  const question = canonical({ account: account.key, ids: group.map(({ id }) => id), fields: [...fields].sort() });
+  // With where each is: a message that was not there may have been found under another UID since.
+  const ids = group.map(({ id, place: { uidValidity, uid } }) => [id, uidValidity, uid]);
+  const question = canonical({ account: account.key, ids, fields: [...fields].sort() });
   const results = await orFailure(
     proved === null || mark === null
       ? read()

@@ -211,6 +211,15 @@ function suite(options: Options): void {
     assert.deepEqual(await ids("INBOX"), [known[0], known[2]]);
   });
 
+  it("are matched again after a UIDVALIDITY reset when one is asked for alone", async () => {
+    const { id, plain, ids, get } = await withLetters(1);
+    const [known = ""] = await ids("INBOX");
+    plain.close();
+    await house.server.doveadm("mailbox", "update", "-u", id, "--uid-validity", "77777777", "INBOX");
+    await house.core.listMailboxes({ account: id }, newCall());
+    for (let time = 0; time < 2; time += 1) assert.deepEqual(await get(known), ["m0 in INBOX"]);
+  });
+
   it("are found when their mailbox was deleted after they had been moved", async () => {
     const { plain, ids, get, list } = await withLetters(1, "Box", "Other");
     await move(plain, "1", "Box");

@@ -1,7 +1,8 @@
 import { type Call, Failure, isFailure, noteProof } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
-import type { ImapSession, MailboxStatus, SelectedMailbox, WritableMailbox } from "../imap/session.ts";
+import type { ImapSession, ListedMailbox, MailboxStatus, SelectedMailbox, WritableMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
+import { withMailboxIds } from "./mailboxes/object-ids.ts";
 import type { AccountRef } from "./mailboxes/registry.ts";
 import { identify } from "./places/identify.ts";
 import type { Facts } from "./rows/facts.ts";
@@ -48,7 +49,7 @@ export async function prove(core: Core, account: AccountRef, mailbox: number, ca
 }
 
 /** Takes note of what came. Where that cannot be written now, less will be known of copies that come to light later. */
-export async function sighted(
+async function sighted(
   core: Core,
   account: AccountRef,
   record: MailboxRecord,
@@ -124,16 +125,36 @@ async function select(
     write ? session.select(path) : session.examine(path);
   const record = await liveRecord(core, account, key);
   const state = await open(record.path).catch(nullWhereRefused);
-  if (state && isKnown(record, state)) return { record: await sighted(core, account, record, state), state };
-  if (state && mayBeAdopted(record, state)) return { record: await core.registry.see(account, key, state), state };
+  const same = state && (await asSeen(core, account, record, state));
+  if (same) return { record: same, state };
   // Renamed, made anew, reset or gone: only the list of all tells which.
   const turn = core.registry.turn(account);
   const listed = await session.list({ counters: true });
-  if (!(await core.registry.learn(account, listed, turn))) return null;
+  const told = state === null ? listed : listed.map((mailbox) => withIdOf(mailbox, record.path, state));
+  const named = await withMailboxIds(session, told, await core.registry.live(account));
+  if (!(await core.registry.learn(account, named, turn))) return null;
   const now = await liveRecord(core, account, key);
   const stateNow = await open(now.path);
   if (!stateNow) throw noSuchMailbox();
   return { record: await core.registry.see(account, key, stateNow), state: stateNow };
+}
+
+/** Opening a mailbox tells its MAILBOXID, which LIST does not: one made anew may have the UIDVALIDITY of the one before. */
+function withIdOf(mailbox: ListedMailbox, path: string, { mailboxId, uidValidity }: SelectedMailbox): ListedMailbox {
+  const { status } = mailbox;
+  if (mailbox.path !== path || status?.uidValidity !== uidValidity || mailboxId === null) return mailbox;
+  return { ...mailbox, status: { ...status, mailboxId } };
+}
+
+/** What is known of a mailbox after it was opened in this state. Null: it is not, or not surely, the one that was known. */
+export async function asSeen(
+  core: Core,
+  account: AccountRef,
+  record: MailboxRecord,
+  state: MailboxStatus | SelectedMailbox,
+): Promise<MailboxRecord | null> {
+  if (isKnown(record, state)) return sighted(core, account, record, state);
+  return mayBeAdopted(record, state) ? core.registry.see(account, record.key, state) : null;
 }
 
 /** Dovecot refuses for a moment to open what was deleted and made anew ("deleted under us"). */
@@ -148,7 +169,7 @@ export function isKnown(record: MailboxRecord, state: Pick<MailboxStatus, "uidVa
 }
 
 /** Never selected before, or the server has only now told its MAILBOXID. */
-function mayBeAdopted(record: MailboxRecord, state: SelectedMailbox): boolean {
+function mayBeAdopted(record: MailboxRecord, state: Pick<MailboxStatus, "uidValidity" | "mailboxId">): boolean {
   const sameObject = state.mailboxId === null || record.mailboxId === null || record.mailboxId === state.mailboxId;
   return sameObject && (record.uidValidity === null || record.uidValidity === state.uidValidity);
 }

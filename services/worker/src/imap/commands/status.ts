@@ -33,6 +33,25 @@ export async function status(
   return found ?? null;
 }
 
+/**
+ * MAILBOXID (RFC 8474 section 4.1), asked for alone: there are servers that answer with octets of something else where it
+ * is asked for beside other items. Null: the server does not tell.
+ */
+export async function mailboxIdOf(connection: Connection, names: MailboxNames, path: string): Promise<string | null> {
+  const found = await names.use(path, async (name) => {
+    let id: string | null = null;
+    await connection.run({
+      name: "STATUS",
+      parts: ["STATUS ", name, " (MAILBOXID)"],
+      onData: (data) => {
+        if (data.name === "STATUS") id = readObjectId(octetsOf(listOf(itemsOf(listOf(data.values[1])).MAILBOXID)[0]));
+      },
+    });
+    return { id };
+  });
+  return found?.id ?? null;
+}
+
 /** Null without a count or UIDVALIDITY: nothing could be told from such a status. */
 export function readStatus(response: DataResponse, asOf: number): MailboxStatus | null {
   const told = itemsOf(listOf(response.values[1]));

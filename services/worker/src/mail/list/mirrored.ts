@@ -5,7 +5,7 @@ import type { Alongside, Current, MirrorPlace, MirrorWish } from "../../mirror/m
 import type { MirroredMessage, MirroredPage } from "../../mirror/mirror.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
-import { isKnown, type Proved, sighted } from "../open-mailbox.ts";
+import { asSeen, type Proved } from "../open-mailbox.ts";
 import { idsUnvisited } from "../places/identify.ts";
 import { keysOf } from "../rows/fact-store.ts";
 import { placeOf } from "../rows/fact-reader.ts";
@@ -58,9 +58,8 @@ export async function firstMirror(
   const { wish, alongside } = wishes(core, place, record.uidValidity, record.uidNext, ask);
   const count = await core.registry.count(account);
   const current = await core.mirrors.first(place, record.uidValidity, wish, ask.call, alongside);
-  if (!current || !isKnown(record, current.proof)) return null;
-  const now = await sighted(core, account, record, current.proof);
-  return { current, proved: { record: now, proof: current.proof, count } };
+  const now = current && (await asSeen(core, account, record, current.proof));
+  return now && { current, proved: { record: now, proof: current.proof, count } };
 }
 
 function wishes(

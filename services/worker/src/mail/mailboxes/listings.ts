@@ -3,6 +3,7 @@ import type { MailboxRecord } from "@postern/store";
 import type { ImapSession, ListedMailbox } from "../../imap/session.ts";
 import type { SharedWork } from "../../mirror/shared-work.ts";
 import type { Sessions } from "../ports.ts";
+import { withMailboxIds } from "./object-ids.ts";
 import type { AccountRef, Registry } from "./registry.ts";
 import { assignRoles } from "./roles.ts";
 
@@ -57,7 +58,8 @@ async function listAndLearn(
   const turn = registry.turn(account);
   const listed = await session.list({ counters });
   if (counters) {
-    const records = await registry.learn(account, listed, turn);
+    const named = await withMailboxIds(session, listed, await registry.live(account));
+    const records = await registry.learn(account, named, turn);
     return records && { listed, asOf, records };
   }
   const known = await registry.live(account);
