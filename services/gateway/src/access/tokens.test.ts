@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { isFailure, scope } from "@postern/protocol";
+import { Failure, isFailure, scope } from "@postern/protocol";
 import { KeyRing, openSqliteStore, type Store, type TokenStore } from "@postern/store";
 import fc from "fast-check";
 import { createTickets } from "./tickets.ts";
@@ -131,6 +131,37 @@ test("a deleted token is refused at once where it was deleted, and two seconds l
   await assert.rejects(access.authenticate(`Bearer ${token}`), unauthenticated);
   clock.now += 2_000;
   await assert.rejects(other.authenticate(`Bearer ${token}`), unauthenticated);
+});
+
+test("while the store is away, a token that was known is believed for half a minute, and no other", async (t) => {
+  const { store, another, clock, make } = await openAccess(t);
+  let isAway = false;
+  const failing: TokenStore = {
+    ...store.tokens,
+    get: async (id) => {
+      if (isAway) throw new Failure("unavailable");
+      return store.tokens.get(id);
+    },
+  };
+  const access = another(failing);
+  const { token, id } = await make({ scopes: ["read"], expiresIn: 60 });
+  const unknown = await make({ scopes: ["read"] });
+  await access.authenticate(`Bearer ${token}`);
+  isAway = true;
+  for (const after of [2_000, 15_000, 29_999]) {
+    clock.now = START + after;
+    assert.equal((await access.authenticate(`Bearer ${token}`)).actor, id);
+    assert.ok(await access.isValid(id));
+    await assert.rejects(access.authenticate(`Bearer ${unknown.token}`), (error) => isFailure(error, "unavailable"));
+  }
+  await assert.rejects(access.authenticate(`Bearer ${token.slice(0, -1)}_`), unauthenticated);
+  clock.now = START + 32_000;
+  await assert.rejects(access.authenticate(`Bearer ${token}`), (error) => isFailure(error, "unavailable"));
+  isAway = false;
+  await access.authenticate(`Bearer ${token}`);
+  await store.tokens.remove(id);
+  clock.now += 2_000;
+  await assert.rejects(access.authenticate(`Bearer ${token}`), unauthenticated);
 });
 
 test("a look-up that was under way while a token was deleted does not bring it back", async (t) => {

@@ -1,5 +1,5 @@
 import { createHash, hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
-import { Failure, type FieldError, type Scope, scope } from "@postern/protocol";
+import { Failure, type FieldError, isFailure, type Scope, scope } from "@postern/protocol";
 import type { AuditLog, TokenRecord, TokenStore } from "@postern/store";
 import { canSee, type Identity, requireScope } from "./identity.ts";
 import { opens, targetOf, type Ticket, type Tickets } from "./tickets.ts";
@@ -68,13 +68,22 @@ export interface Access extends Pick<Tickets, "signImage" | "isSignedImage"> {
 
 /** A token that was looked up is believed for this long: a revoked one works at most so much longer. */
 const BELIEVED_MS = 2_000;
+/** While the store is away nobody can say that it was revoked: it is believed for this long after the last look-up that went well. */
+const BELIEVED_ALONE_MS = 30_000;
 const MOST_BELIEVED = 10_000;
 const HOUR_MS = 3_600_000;
+
+interface Believed {
+  record: TokenRecord;
+  until: number;
+  /** The same where it cannot be looked up again. */
+  alone: number;
+}
 
 /** Tokens read `pst_` + id + `_` + secret; what is kept is the secret's hash, found by the id and compared in constant time. */
 export function createAccess({ tokens, tickets, audit, adminToken, now = Date.now }: AccessOptions): Access {
   const adminHash = hash(adminToken);
-  const believed = new Map<string, { record: TokenRecord; until: number }>();
+  const believed = new Map<string, Believed>();
   /** By the hash of a header: a look-up that takes longer for a near miss tells nothing of what would hit. */
   const recognized = new Map<string, { identity: Identity; until: number }>();
   let deletions = 0;
@@ -91,14 +100,27 @@ export function createAccess({ tokens, tickets, audit, adminToken, now = Date.no
     return identity;
   };
 
+  const believeAlone = (id: string, known: Believed): boolean => {
+    if (known.alone <= now() || believed.get(id) !== known) return false;
+    known.until = Math.min(known.alone, now() + BELIEVED_MS);
+    return true;
+  };
+
   const recordOf = async (id: string): Promise<TokenRecord | null> => {
     const known = believed.get(id);
     if (known && known.until > now()) return known.record;
     const deletionsBefore = deletions;
-    const record = await tokens.get(id);
+    let record: TokenRecord | null;
+    try {
+      record = await tokens.get(id);
+    } catch (error) {
+      if (known && isFailure(error, "unavailable") && believeAlone(id, known)) return known.record;
+      throw error;
+    }
     if (believed.size >= MOST_BELIEVED) believed.clear();
     // What was read while a token was being deleted may be that token.
-    if (record && deletions === deletionsBefore) believed.set(id, { record, until: now() + BELIEVED_MS });
+    if (record && deletions === deletionsBefore)
+      believed.set(id, { record, until: now() + BELIEVED_MS, alone: now() + BELIEVED_ALONE_MS });
     else believed.delete(id);
     return record;
   };
