@@ -195,6 +195,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       for (const name of [
         'postern_http_request_seconds_count{method="GET",route="/v1/accounts/:account/messages",status="200"}',
         'postern_sessions{state="free"}',
+        'postern_accounts{state="owned"} 1',
         "postern_session_wait_seconds_count",
         "postern_imap_command_seconds_count{command=",
         "postern_imap_received_bytes_total",

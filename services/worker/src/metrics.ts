@@ -15,10 +15,16 @@ export interface PoolCounts {
   waiting: number;
 }
 
+/** What is counted when it is asked for. */
+export interface Counts {
+  pools: () => PoolCounts;
+  accounts: () => { owned: number; followed: number };
+}
+
 const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30];
 
 /** What an operator asks a worker. Never by account: that would be a series for each. */
-export function workerMetrics(registry: Registry, pools: () => PoolCounts): WorkerMetrics {
+export function workerMetrics(registry: Registry, { pools, accounts }: Counts): WorkerMetrics {
   const registers = [registry];
   const commands = new Histogram({
     name: "postern_imap_command_seconds",
@@ -51,6 +57,15 @@ export function workerMetrics(registry: Registry, pools: () => PoolCounts): Work
     registers,
   });
   watchPools(registers, pools);
+  new Gauge({
+    name: "postern_accounts",
+    help: "Accounts that this process acts for, and those of them that somebody follows.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(accounts())) this.set({ state }, count);
+    },
+  });
   return {
     command: ({ name, ms, bytes: received, ok }) => {
       commands.observe({ command: name, ok: String(ok) }, ms / 1_000);

@@ -63,8 +63,10 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { store, ring, log, tracing } = options;
   const vetting: Vetting = { allowed: options.allowedMailHosts, resolve: resolveAll };
   let watch: Watch | null = null;
-  const counts = (): ReturnType<LiveSessions["counts"]> => sessions.counts();
-  const metrics = workerMetrics(options.metrics, counts);
+  const metrics = workerMetrics(options.metrics, {
+    pools: () => sessions.counts(),
+    accounts: () => ({ owned: ownership.size, followed: watch?.size ?? 0 }),
+  });
   const accounts: Accounts = createAccounts({
     store,
     ring,
@@ -137,7 +139,9 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const stated = { ...operations, ...watching.operations, listMessages: watching.withState(operations.listMessages) };
   const told = tellOfChanges({ ...stated, ...operationsOf(accounts) }, watching, core.causes);
   const observed = observeMail(told, log, metrics);
-  const mail = guardMail(tracing ? traceMail(observed, tracing) : observed, ownership);
+  const mail = guardMail(tracing ? traceMail(observed, tracing) : observed, ownership, (name) =>
+    metrics.called(name, "misdirected"),
+  );
   const tending = setInterval(() => void takeOverJobs(core.jobs, mail).catch(() => undefined), TEND_JOBS_MS);
   tending.unref();
   return {

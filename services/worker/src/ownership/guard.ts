@@ -6,6 +6,7 @@ import {
   isFailure,
   type Mail,
   mailOf,
+  type OperationName,
   operations,
 } from "@postern/protocol";
 import { Misdirected } from "@postern/wire";
@@ -17,9 +18,13 @@ const anybodys: ReadonlySet<string> = new Set(["createAccount", "listAccounts", 
 
 /**
  * The same mail, where calls about an account are let in only while this process acts for it, and what it found out
- * without is not given away.
+ * without is not given away. `onMisdirected` is told of each call that is sent to another process.
  */
-export function guardMail(mail: Mail, ownership: LiveOwnership): Mail {
+export function guardMail(
+  mail: Mail,
+  ownership: LiveOwnership,
+  onMisdirected: (operation: OperationName) => void = () => undefined,
+): Mail {
   return mailOf((name) => {
     const perform = mail[name] as AnyOperation;
     if (anybodys.has(name)) return perform;
@@ -29,6 +34,7 @@ export function guardMail(mail: Mail, ownership: LiveOwnership): Mail {
       const { account } = input as { account?: unknown };
       if (typeof account !== "string") return perform(input, call, body);
       const owned = await enter(ownership, account, call).catch((error: unknown) => {
+        if (error instanceof Misdirected) onMisdirected(name);
         throw isChanging ? undone(error) : error;
       });
       let isStreaming = false;

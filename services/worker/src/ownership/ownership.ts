@@ -23,6 +23,8 @@ export interface OwnershipOptions {
 
 /** The accounts that this process acts for. */
 export interface LiveOwnership extends Ownership {
+  /** How many there are. */
+  readonly size: number;
   /** The account, where it is owned for certain and not about to be left: a look into memory. */
   owned(account: string): OwnedAccount | null;
   /** Whether it still is, for certain. */
@@ -70,6 +72,10 @@ class Accounts implements LiveOwnership {
 
   onGone(listener: (account: string) => void): void {
     this.listeners.push(listener);
+  }
+
+  get size(): number {
+    return this.owns.size;
   }
 
   owned(account: string): OwnedAccount | null {

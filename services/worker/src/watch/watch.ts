@@ -24,6 +24,8 @@ export interface WatchOptions {
 }
 
 export interface Watch {
+  /** How many accounts are followed. */
+  readonly size: number;
   operations: Pick<Mail, "followAccount" | "getChanges">;
   /** The same list, with the position to follow from. */
   withState(list: Mail["listMessages"]): Mail["listMessages"];
@@ -80,6 +82,9 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
   tend.unref();
 
   return {
+    get size() {
+      return followed.size;
+    },
     changed: (account) => {
       if (followed.has(account)) poke(account);
     },
