@@ -178,12 +178,11 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
       const call = enterAccount(request, reply, request.params.account, "read");
       const { ids, fields, remoteImages: remote } = request.body;
       const { account } = request.params;
-      const wanted = withId(fields ?? detailFields);
-      const { results } = await mail.getMessages({ account, ids, fields: asked(wanted, remote) }, call);
+      const { results } = await mail.getMessages({ account, ids, fields: asked(fields, remote) }, call);
       const show = htmlShower(access, publicUrl, request, identityOf(request));
       const items = results.map((result, index) =>
         "message" in result
-          ? shownWith(result.message, wanted, show(account, result.message, remote).html)
+          ? shownWith(result.message, fields, show(account, result.message, remote).html)
           : {
               id: ids[index] ?? "",
               problem: problemOf(Failure.fromJSON(result.failure), pathOf(request.params.account, ids[index] ?? "")),
@@ -214,8 +213,7 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
     handler: async (request, reply) => {
       const { account, message: id } = request.params;
       const call = enterAccount(request, reply, account, "read");
-      const { remoteImages: remote } = request.query;
-      const fields = withId(request.query.fields ?? detailFields);
+      const { fields, remoteImages: remote } = request.query;
       const held = etagsIn(request.headers["if-none-match"]);
       if (held.length > 0) {
         const { etag = "" } = await one(
@@ -228,7 +226,7 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
       const found = await one(
         id,
         await mail.getMessages(
-          { account, ids: [id], fields: asked([...new Set([...fields, "etag" as const])], remote) },
+          { account, ids: [id], fields: [...new Set([...asked(fields, remote), "etag" as const])] },
           call,
         ),
       );
@@ -240,20 +238,23 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
   });
 }
 
-/** What the core is asked for, for these fields. */
-function asked(fields: MessageField[], remote: RemoteImages): MessageField[] {
+/** What the core is asked for, for these fields; without any, for all that is usual, and whether it is whole. */
+function asked(given: MessageField[] | undefined, remote: RemoteImages): MessageField[] {
+  const fields = given ? withId(given) : [...detailFields, "truncated" as const];
   if (!fields.includes("html")) return fields;
   return [...new Set([...fields.filter((field) => field !== "html"), ...fieldsForHtml(remote)])];
 }
 
-/** Just the fields that were asked for, with the HTML as it is shown. */
-function shownWith(found: Message, fields: readonly MessageField[], html: string | null): Message {
-  const { etag, attachments, markedHtml: _, ...rest } = found;
+/** Just the fields that were asked for, with the HTML as it is shown. What is not whole says so unasked. */
+function shownWith(found: Message, given: MessageField[] | undefined, html: string | null): Message {
+  const { etag, attachments, markedHtml: _, truncated = [], ...rest } = found;
+  const fields = given ?? detailFields;
   return {
     ...rest,
     ...(fields.includes("attachments") && { attachments }),
     ...(fields.includes("etag") && { etag }),
     ...(fields.includes("html") && { html }),
+    ...((fields.includes("truncated") || (!given && truncated.length > 0)) && { truncated }),
   };
 }
 

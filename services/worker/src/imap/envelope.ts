@@ -1,7 +1,7 @@
 import { readDate } from "./date.ts";
-import { decodedText, plainText } from "./field.ts";
+import { decodedText, MAX_OCTETS, plainText } from "./field.ts";
 import { listOf, octetsOf, type Value } from "./response.ts";
-import type { Envelope, EnvelopeAddress } from "./session.ts";
+import type { CutField, Envelope, EnvelopeAddress } from "./session.ts";
 
 /** Addresses of one field beyond this many are left out. */
 const MAX_ADDRESSES = 10_000;
@@ -9,6 +9,7 @@ const MAX_ADDRESSES = 10_000;
 /** Of RFC 9051 section 7.5.2; what a server got wrong is missing, not an error. */
 export function readEnvelope(value: Value | undefined): Envelope {
   const fields = listOf(value);
+  const cut = places.flatMap(([name, at]) => (isTooLong(fields[at]) ? [name] : []));
   return {
     date: readDate(octetsOf(fields[0])),
     subject: decodedText(fields[1]),
@@ -20,7 +21,23 @@ export function readEnvelope(value: Value | undefined): Envelope {
     bcc: readAddresses(fields[7]),
     inReplyTo: plainText(fields[8])?.trim() || null,
     messageId: plainText(fields[9])?.trim() || null,
+    ...(cut.length > 0 && { cut }),
   };
+}
+
+const places: [CutField, number][] = [
+  ["subject", 1],
+  ["from", 2],
+  ["replyTo", 4],
+  ["to", 5],
+  ["cc", 6],
+  ["bcc", 7],
+  ["inReplyTo", 8],
+  ["messageId", 9],
+];
+
+function isTooLong(value: Value | undefined): boolean {
+  return (value?.length ?? 0) > (Array.isArray(value) ? MAX_ADDRESSES : MAX_OCTETS);
 }
 
 /** A group (RFC 5322 section 3.4) is shown as a name without an address, its members after it. */

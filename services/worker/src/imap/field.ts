@@ -3,7 +3,7 @@ import { decodeUtf8 } from "./encode.ts";
 import { octetsOf, type Value } from "./response.ts";
 
 /** A header field that is longer was made to keep somebody busy. */
-const MAX_OCTETS = 32_768;
+export const MAX_OCTETS = 32_768;
 
 /** Text for people, its encoded words decoded (RFC 2047). Null: NIL. */
 export function decodedText(value: Value | undefined): string | null {

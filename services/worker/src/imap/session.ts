@@ -285,7 +285,11 @@ export interface Envelope {
   to: EnvelopeAddress[];
   cc: EnvelopeAddress[];
   bcc: EnvelopeAddress[];
+  /** Which of them are not whole; absent where all are. */
+  cut?: CutField[];
 }
+
+export type CutField = "subject" | "from" | "replyTo" | "to" | "cc" | "bcc" | "inReplyTo" | "messageId";
 
 export interface EnvelopeAddress {
   name: string | null;

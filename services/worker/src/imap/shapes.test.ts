@@ -110,6 +110,13 @@ test("an envelope of nothing has nothing, and one that is cut short has what is 
   assert.equal(readEnvelope(valueOf('("nonsense" "Hello")')).subject, "Hello");
 });
 
+test("an envelope that is too long is cut, and says where", () => {
+  const to = '(NIL NIL "a" "example.com")'.repeat(10_001);
+  const envelope = readEnvelope(valueOf(`(NIL "${"x".repeat(40_000)}" NIL NIL NIL (${to}) NIL NIL NIL "<a@x>")`));
+  assert.deepEqual([envelope.cut, envelope.to.length], [["subject", "to"], 10_000]);
+  assert.equal(envelope.messageId, "<a@x>");
+});
+
 test("octets beyond ASCII are read as UTF-8, or else as what Windows would have meant", () => {
   const subject = (octets: string): string | null => readEnvelope(valueOf(`(NIL "${octets}")`)).subject;
   assert.equal(subject(latin1("Größe – 日本")), "Größe – 日本");

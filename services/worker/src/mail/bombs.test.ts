@@ -55,7 +55,7 @@ function messagesInMessages(depth: number): string {
 /** Each with the fields that must be marked as cut. */
 const bombs: Record<string, { source: string; cut?: (keyof Message)[] }> = {
   "ten thousand parts": { source: manyParts(10_000), cut: ["attachments", "parts"] },
-  "multiparts five hundred deep": { source: nested(500) },
+  "multiparts five hundred deep": { source: nested(500), cut: ["attachments", "parts"] },
   "messages in messages five hundred deep": { source: messagesInMessages(500) },
   "ten megabytes of header": {
     source: plain("x", ...Array.from({ length: 10_000 }, (_, index) => `X-${index}: ${"v".repeat(1_000)}`)),
@@ -76,6 +76,66 @@ const bombs: Record<string, { source: string; cut?: (keyof Message)[] }> = {
   },
   "twenty thousand addresses": {
     source: plain("x", `To: ${Array.from({ length: 20_000 }, (_, index) => `a${index}@example.com`).join(",\r\n ")}`),
+    cut: ["to"],
+  },
+  "a million addresses": {
+    source: plain("x", `Cc: ${Array.from({ length: 1_000_000 }, (_, index) => `a${index}@b.example`).join(",\r\n ")}`),
+    cut: ["cc", "headers"],
+  },
+  "a subject of a megabyte": {
+    source: lines(`Subject: ${folded("word ".repeat(200_000))}`, "", "x"),
+    cut: ["subject", "headers"],
+  },
+  "parameters in a hundred thousand pieces": {
+    source: lines(
+      "Subject: r",
+      "MIME-Version: 1.0",
+      `Content-Type: text/plain; ${Array.from({ length: 100_000 }, (_, index) => `name*${index}*=utf-8''%41`).join(";\r\n ")}`,
+      "",
+      "x",
+    ),
+    cut: ["headers"],
+  },
+  "a boundary of two hundred thousand letters": {
+    source: lines(
+      "Subject: b",
+      "MIME-Version: 1.0",
+      `Content-Type: multipart/mixed; boundary="${"b".repeat(200_000)}"`,
+      "",
+      `--${"b".repeat(200_000)}\r\n\r\nx`,
+    ),
+  },
+  "boundaries that begin like one another": {
+    source: lines(
+      "Subject: b",
+      "MIME-Version: 1.0",
+      "Content-Type: multipart/mixed; boundary=b",
+      "",
+      ...Array.from({ length: 90 }, (_, index) => [
+        `--${"b".repeat(index + 1)}`,
+        `Content-Type: multipart/mixed; boundary=${"b".repeat(index + 2)}`,
+        "",
+      ]).flat(),
+      "--b--",
+    ),
+  },
+  "a charset of a megabyte": {
+    source: lines(
+      "Subject: =?" + "x".repeat(10_000) + "?q?=e9?=",
+      "MIME-Version: 1.0",
+      `Content-Type: text/plain; charset="${"utf-8 ".repeat(170_000)}"`,
+      "",
+      filled("\u00e9a", MEGABYTE - 100),
+    ),
+  },
+  "escapes of Japanese without an end": {
+    source: lines(
+      "Subject: j",
+      "MIME-Version: 1.0",
+      "Content-Type: text/plain; charset=iso-2022-jp",
+      "",
+      filled("\x1b$B\x1b(B", MEGABYTE - 100),
+    ),
   },
   "thirty thousand references": {
     source: plain(

@@ -10,7 +10,8 @@ export function mayHaveMoreParts(structure: Structure): boolean {
   let parts = 0;
   const isDeep = (node: Structure, depth: number): boolean => {
     parts += 1;
-    return depth >= MAX_DEPTH || node.children.some((child) => isDeep(child, depth + 1));
+    // Dovecot shows what is so deep as one part of octets.
+    return depth >= MAX_DEPTH - 1 || node.children.some((child) => isDeep(child, depth + 1));
   };
   return isDeep(structure, 0) || parts >= MAX_PARTS;
 }

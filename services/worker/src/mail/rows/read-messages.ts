@@ -1,6 +1,7 @@
 import type { Call, Message, MessageField } from "@postern/protocol";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import { readBodies } from "./bodies.ts";
+import type { Body } from "./make-body.ts";
 import type { AccountDirectory, Workshop } from "../ports.ts";
 import type { ThreadIds } from "../threads/thread-ids.ts";
 import type { FactStore } from "./fact-store.ts";
@@ -62,7 +63,7 @@ async function readRows(
   for (const uid of present) {
     const id = ids.get(uid);
     const each = known.get(uid);
-    const body = bodies.get(uid);
+    const body = markedIn(each, bodies.get(uid), fields);
     const thread = threadOf?.get(uid) ?? null;
     if (id === undefined || !each || !body || (threadOf && thread === null)) continue;
     const state = flags?.get(uid) ?? null;
@@ -70,6 +71,13 @@ async function readRows(
     rows.push({ id, uid, known: each, flags: state, etag, thread, body });
   }
   return rows;
+}
+
+/** With what was cut of the envelope, where it is asked what was cut. */
+function markedIn(known: Known | undefined, body: Body | undefined, fields: readonly MessageField[]): Body | undefined {
+  if (!body || !fields.includes("truncated")) return body;
+  const cut = known?.facts.envelope?.cut?.filter((field) => fields.includes(field)) ?? [];
+  return cut.length === 0 ? body : { ...body, truncated: [...body.truncated, ...cut] };
 }
 
 async function factsFor(
