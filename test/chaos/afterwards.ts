@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Api } from "./api.ts";
+import type { Answered, Api } from "./api.ts";
 import type { Lying } from "./final.ts";
 import { markerIn } from "./letters.ts";
 import { show } from "./states.ts";
@@ -16,6 +16,15 @@ export async function isServed(api: Api): Promise<boolean> {
   return false;
 }
 
+/** What was broken last may take a moment to be over. */
+async function patiently(api: Api, path: string): Promise<Answered> {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await api.ask("GET", path);
+    if (answer.status === 200 || tries === 60) return answer;
+    await delay(500);
+  }
+}
+
 interface Page {
   items: { id: string; subject: string; flags: string[] }[];
   nextCursor: string | null;
@@ -29,9 +38,9 @@ export async function compareViews(api: Api, account: Account, lying: readonly L
     let cursor: string | null = "";
     while (cursor !== null) {
       const path = `messages?mailbox=${account.boxIds.get(box)}&limit=200&fields=id,subject,flags`;
-      const answer = await api.ask("GET", `${path}${cursor === "" ? "" : `&cursor=${cursor}`}`);
+      const answer = await patiently(api, `${path}${cursor === "" ? "" : `&cursor=${cursor}`}`);
       if (answer.status !== 200) {
-        wrong.push(`view: ${box} of ${account.id} cannot be listed: ${answer.status} ${answer.code}`);
+        wrong.push(`view: ${box} of ${account.id} cannot be listed: ${answer.status} ${JSON.stringify(answer.body)}`);
         break;
       }
       const page = answer.body as unknown as Page;
@@ -75,9 +84,19 @@ export async function leftovers(world: World, before: ReadonlyMap<number, number
     sessions = await world.imapPids();
   }
   if (sessions.length > 0) wrong.push(`leaked: ${sessions.length} sessions on the mail server`);
-  const leases = (await world.redisCli(world.redis, "--scan", "--pattern", "*lease*")).split("\n").filter(Boolean);
-  for (const key of leases)
-    if ((await world.redisCli(world.redis, "HGET", key, "holder")).trim() !== "")
-      wrong.push(`leaked: the lease ${key} is held`);
+  for (const lease of await heldLeases(world)) wrong.push(`leaked: ${lease}`);
   return wrong;
+}
+
+/** Once whoever could not say goodbye is over, which takes no longer than a lease lasts. */
+async function heldLeases({ redis, redisCli }: World): Promise<string[]> {
+  const leases = (await redisCli(redis, "--scan", "--pattern", "*}:lease")).split("\n").filter(Boolean);
+  const held: string[] = [];
+  for (const key of leases) {
+    const holder = (await redisCli(redis, "HGET", key, "holder")).trim();
+    if (holder === "") continue;
+    const until = Number(await redisCli(redis, "ZSCORE", "postern:{workers}:holder-expiry", holder));
+    if (until > Date.now() + 10_000) held.push(`${key} is held for ${until - Date.now()} ms more`);
+  }
+  return held;
 }

@@ -81,6 +81,10 @@ export class Ledger {
   }
   begun = 0;
 
+  get isOver(): boolean {
+    return this.begun >= this.limit;
+  }
+
   private readonly waiting = new Set<{ at: number; come: () => void }>();
 
   /** Nothing more is begun. */

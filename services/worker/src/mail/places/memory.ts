@@ -1,6 +1,7 @@
 import type { MailboxEpoch, MessagePlace, PlaceStore } from "@postern/store";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { Ownership } from "../ports.ts";
+import { Debts, type Move } from "./debts.ts";
 import { Lru } from "./lru.ts";
 
 export const textOf = {
@@ -30,13 +31,19 @@ export class PlaceMemory {
   private readonly held = { places: new Lru<string, Known>(ENTRIES), births: new Lru<string, Known>(ENTRIES) };
   /** Raised by every write: what was read before it is not kept. */
   private writes = 0;
+  private readonly debts = new Debts((account, moves) => this.record(account, moves));
 
   constructor(store: PlaceStore, ownership: Ownership) {
     this.store = store;
     this.ownership = ownership;
   }
 
-  travelled(account: AccountRef): Promise<Travelled> {
+  async travelled(account: AccountRef): Promise<Travelled> {
+    await this.debts.settle(account);
+    return this.mailboxes(account);
+  }
+
+  private mailboxes(account: AccountRef): Promise<Travelled> {
     const turn = this.turn(account);
     const known = this.travels.get(turn);
     if (known) return known;
@@ -72,8 +79,19 @@ export class PlaceMemory {
     return found;
   }
 
-  async move(account: AccountRef, moves: readonly { from: MessagePlace; to: MessagePlace }[]): Promise<void> {
-    const travelled = await this.travelled(account);
+  /** Where it throws the moves are written down later. */
+  async move(account: AccountRef, moves: readonly Move[]): Promise<void> {
+    try {
+      await this.debts.settle(account);
+      await this.record(account, moves);
+    } catch (error) {
+      this.debts.add(account, moves);
+      throw error;
+    }
+  }
+
+  private async record(account: AccountRef, moves: readonly Move[]): Promise<void> {
+    const travelled = await this.mailboxes(account);
     const births = await this.written(this.store.move(account, moves));
     const turn = this.turn(account);
     for (const [index, { from, to }] of moves.entries()) {
@@ -88,6 +106,7 @@ export class PlaceMemory {
   }
 
   async forget(account: AccountRef, places: readonly MessagePlace[]): Promise<void> {
+    await this.debts.settle(account);
     const births = await this.written(this.store.forget(account, places));
     const turn = this.turn(account);
     for (const place of places) this.held.births.delete(`${turn} ${textOf.place(place)}`);

@@ -42,6 +42,26 @@ describe("places", () => {
   });
   after(() => store.close());
 
+  it("that could not be written are written before anybody asks for them, in their order", async () => {
+    let isAway = true;
+    const failing = new Error("the store is away");
+    const shaky: Store["places"] = {
+      ...store.places,
+      move: (...args) => (isAway ? Promise.reject(failing) : store.places.move(...args)),
+    };
+    const ownership = { assertHeld: () => undefined, epochOf: () => 1 };
+    const some = createPlaces(shaky, ownership);
+    await assert.rejects(some.noteMoved(ada, [at(90, 1)], { ...inMailbox(91), uids: [5] }), failing);
+    await assert.rejects(some.noteMoved(ada, [at(91, 5)], { ...inMailbox(92), uids: [6] }), failing);
+    await assert.rejects(some.whereAre(ada, [at(90, 1)]), failing, "better no answer than a wrong one");
+    isAway = false;
+    assert.deepEqual(await some.whereAre(ada, [at(90, 1)]), [at(92, 6)]);
+    const births = await some.birthsOf(ada, inMailbox(92), [6], newCall());
+    assert.deepEqual([...births], [[6, at(90, 1)]]);
+    const another = createPlaces(store.places, ownership);
+    assert.deepEqual(await another.whereAre(ada, [at(90, 1)]), [at(92, 6)], "it is kept");
+  });
+
   it("cost nothing where nothing was moved, and one look where something was", async () => {
     assert.deepEqual(await places.whereAre(ada, [at(1, 1)]), [at(1, 1)]);
     assert.deepEqual(await places.birthsOf(ada, inMailbox(1), [1, 2], newCall()), new Map());
