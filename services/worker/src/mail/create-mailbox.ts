@@ -1,4 +1,5 @@
 import { type Call, Failure, type Input, isFailure, type Mailbox } from "@postern/protocol";
+import type { MailboxRecord } from "@postern/store";
 import type { ImapSession } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import { carryOut, isBareRefusal, listPaths, subscribe } from "./mailboxes/command.ts";
@@ -38,13 +39,20 @@ export async function create(
   role?: Parameters<ImapSession["create"]>[1],
 ): Promise<string> {
   let path = "";
+  let before: MailboxRecord | null = null;
   const command = async (session: ImapSession): Promise<void> => {
     path = pathIn(session);
+    before = await core.registry.at(account, path);
     if (role && !session.abilities.createSpecialUse) throw takesNoRoles();
     await session.create(path, role);
   };
   try {
-    await carryOut(core, account, call, command, (paths) => paths.has(path));
+    await carryOut(core, account, call, command, async (paths) => {
+      if (!paths.has(path) || !before) return paths.has(path);
+      // What was known at that path may have been refused to be made, or have been made anew.
+      const { records } = await core.listings.current(account, "all", call);
+      return records.get(path)?.uidValidity !== before.uidValidity;
+    });
   } catch (error) {
     if (!isBareRefusal(error) || !isFailure(error)) throw error;
     if (!(await listPaths(core, account, call)).has(path)) throw error;

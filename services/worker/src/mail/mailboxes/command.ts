@@ -16,7 +16,7 @@ export async function carryOut(
   account: AccountRef,
   call: Call,
   command: (session: ImapSession) => Promise<void>,
-  done: (paths: Paths) => boolean,
+  done: (paths: Paths) => boolean | Promise<boolean>,
 ): Promise<void> {
   const borrow = { account: account.id, lane: "interactive", call } as const;
   try {
@@ -28,7 +28,7 @@ export async function carryOut(
     if (!isFailure(error) || error.outcome !== "unknown") throw error;
     const paths = await listPaths(core, account, call).catch(() => null);
     if (paths === null) throw error;
-    if (!done(paths)) throw error.withOutcome("none");
+    if (!(await done(paths))) throw error.withOutcome("none");
   }
 }
 
