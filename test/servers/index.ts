@@ -5,4 +5,5 @@ export {
   type DovecotUser,
   startDovecot,
 } from "./dovecot.ts";
+export { type RecordingProxy, startRecordingProxy } from "./proxy.ts";
 export { type RedisServer, startRedis } from "./redis.ts";

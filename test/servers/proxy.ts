@@ -10,6 +10,10 @@ export interface RecordingProxy {
   all: string[];
   /** What the server says from now on is kept back until the returned function is called. */
   hold(): () => void;
+  /** The same, for those too who come later. */
+  holdAll(): () => void;
+  /** Does that when a command passes for the `count`th time from now on, whose answer is then kept back. */
+  holdAt(command: RegExp, count?: number): Promise<() => void>;
   stop(): Promise<void>;
 }
 
@@ -19,6 +23,16 @@ export async function startRecordingProxy(target: { host: string; port: number }
   const all: string[] = [];
   const sockets = new Set<Socket>();
   const servers = new Set<Socket>();
+  let isHeld = false;
+  const watches = new Set<(command: string) => void>();
+  const holdAll = (): (() => void) => {
+    isHeld = true;
+    for (const socket of servers) socket.pause();
+    return () => {
+      isHeld = false;
+      for (const socket of servers) socket.resume();
+    };
+  };
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ ...target, noDelay: true });
     servers.add(upstream);
@@ -32,8 +46,14 @@ export async function startRecordingProxy(target: { host: string; port: number }
         upstream.destroy();
       });
     }
-    client.on("data", recordInto(all, commands));
+    client.on(
+      "data",
+      recordInto(all, commands, (command) => {
+        for (const watch of watches) watch(command);
+      }),
+    );
     client.pipe(upstream).pipe(client);
+    if (isHeld) upstream.pause();
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -48,6 +68,18 @@ export async function startRecordingProxy(target: { host: string; port: number }
         for (const socket of held) socket.resume();
       };
     },
+    holdAll,
+    holdAt: (pattern, count = 1) =>
+      new Promise((resolve) => {
+        let left = count;
+        const watch = (command: string): void => {
+          if (pattern.test(command)) left -= 1;
+          if (left > 0) return;
+          watches.delete(watch);
+          resolve(holdAll());
+        };
+        watches.add(watch);
+      }),
     stop: async () => {
       const closed = once(server, "close");
       server.close();
@@ -60,7 +92,7 @@ export async function startRecordingProxy(target: { host: string; port: number }
 const own = /^(CAPABILITY|STARTTLS|LOGIN|AUTHENTICATE|ID|ENABLE|NAMESPACE|NOOP|IDLE|LOGOUT)\b/;
 
 /** A literal's lines have no tag that is followed by a command's name, or are taken for one: good enough to count by. */
-function recordInto(all: string[], commands: string[]): (chunk: Buffer) => void {
+function recordInto(all: string[], commands: string[], onCommand: (command: string) => void): (chunk: Buffer) => void {
   let rest = "";
   return (chunk) => {
     const lines = (rest + chunk.toString("latin1")).split("\r\n");
@@ -69,6 +101,7 @@ function recordInto(all: string[], commands: string[]): (chunk: Buffer) => void 
       const command = /^\S+ ((?:UID )?[A-Z]+\b.*)$/.exec(line)?.[1];
       if (command === undefined) continue;
       all.push(command);
+      onCommand(command);
       if (!own.test(command)) commands.push(command);
     }
   };

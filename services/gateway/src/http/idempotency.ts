@@ -22,8 +22,8 @@ declare module "fastify" {
 /** How long a key is remembered. */
 const KEPT_MS = 24 * 60 * 60_000;
 /** Who carries a request out is heard of this often, and is taken for gone after that. */
-const RENEW_MS = 15_000;
-const LEASE_MS = 60_000;
+const RENEW_MS = 5_000;
+const LEASE_MS = 20_000;
 /** What is kept of an answer. */
 const KEPT_HEADERS = ["content-type", "location", "etag", "cache-control"];
 const withWebhookSecrets = ["createWebhook", "rotateWebhookSecret"].flatMap((name) => [name, `${name}OfAll`]);

@@ -132,10 +132,15 @@ function describe(id: string, status: number, codes: FailureCode[]): ZodOpenApiR
 
 function fieldsOf(codes: FailureCode[]) {
   return {
-    ...(codes.some((code) => failureTable[code].retryable) && retryAfter),
+    ...(codes.some(saysWhen) && retryAfter),
     ...(codes.includes("unauthenticated") && challenge),
     ...(codes.includes("range-not-satisfiable") && unsatisfiedRange),
   };
+}
+
+/** Whether the answer tells when it makes sense to ask again. */
+function saysWhen(code: FailureCode): boolean {
+  return failureTable[code].retryable || code === "idempotency-key-in-use";
 }
 
 function exampleOf(code: FailureCode) {

@@ -20,6 +20,7 @@ export async function deleteMailbox(
   requireDeletable(found);
   const command = async (session: ImapSession): Promise<void> => {
     if (input.onlyEmpty) await requireEmpty(session, found);
+    core.ownership.assertHeld(account.id);
     await session.remove(path);
   };
   try {

@@ -4,7 +4,7 @@ import { type Credentials, type DovecotOptions, type DovecotServer, startDovecot
 import { composer } from "../compose/index.ts";
 import { connectSession, type FetchItems, type ImapSession } from "../imap/index.ts";
 import { type Core, createCore, type Keeping, type MailCore, mailOn } from "../mail/core.ts";
-import type { Sessions } from "../mail/ports.ts";
+import type { Ownership, Sessions } from "../mail/ports.ts";
 import { createSessions, type LiveSessions } from "../sessions/index.ts";
 import { createSpool } from "../spool/index.ts";
 import { createWorkshop } from "../workshop/index.ts";
@@ -24,6 +24,8 @@ export interface CoreOver {
   stop(): Promise<void>;
 }
 
+const alwaysHeld: Ownership = { assertHeld: () => undefined, epochOf: () => 1 };
+
 /** Any name is an account of its own. */
 export interface MailServer {
   host: string;
@@ -31,7 +33,7 @@ export interface MailServer {
   user(name: string): Credentials;
 }
 
-export async function startCore(server: MailServer): Promise<CoreOver> {
+export async function startCore(server: MailServer, ownership: Ownership = alwaysHeld): Promise<CoreOver> {
   const store = await openSqliteStore(":memory:");
   const sessions = createSessions({
     connect: connectSession,
@@ -67,7 +69,7 @@ export async function startCore(server: MailServer): Promise<CoreOver> {
       uploads: store.uploads,
       jobStore: store.jobs,
       spool: createSpool({ most: 64 << 20 }),
-      ownership: { assertHeld: () => undefined, epochOf: () => 1 },
+      ownership,
     });
   const stop = async (): Promise<void> => {
     await sessions.drain();

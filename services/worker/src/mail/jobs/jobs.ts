@@ -33,8 +33,9 @@ export interface Jobs {
 
 const PART = 300;
 const PART_MS = 50_000;
-/** Longer than a part may take. */
-const LEASE_MS = 90_000;
+/** Whoever carries a job out is heard of this often, and is taken for gone after that. */
+const RENEW_MS = 5_000;
+const LEASE_MS = 20_000;
 /** Between attempts at a part of which nothing could be done. */
 const PATIENCE_MS = [1_000, 2_000, 4_000, 8_000, 16_000];
 const neverAborts = new AbortController().signal;
@@ -139,11 +140,25 @@ class JobRoom implements Jobs {
   }
 
   private begin(account: AccountRef, record: JobRecord): void {
+    const renewing = setInterval(() => {
+      this.put(account, record, { leaseUntil: Date.now() + LEASE_MS }).catch(() => undefined);
+    }, RENEW_MS);
     const run = this.run(account, record)
+      .catch((error: unknown) => this.giveUp(account, record, error))
       // Whoever looks at it next takes it over once its time is up.
       .catch(() => undefined)
-      .finally(() => this.running.delete(record.id));
+      .finally(() => {
+        clearInterval(renewing);
+        this.running.delete(record.id);
+      });
     this.running.set(record.id, run);
+  }
+
+  /** A defect would meet whoever takes the job over as well. */
+  private async giveUp(account: AccountRef, record: JobRecord, error: unknown): Promise<void> {
+    const failure = Failure.from(error);
+    if (error instanceof Taken || failure.code !== "internal") return;
+    await this.put(account, record, { state: "failed", failure: JSON.stringify(failure.toJSON()) });
   }
 
   private async run(account: AccountRef, begun: JobRecord): Promise<void> {
@@ -154,7 +169,7 @@ class JobRoom implements Jobs {
       const part = await this.store.part(account.id, record.id, record.nextPart);
       const targets = JSON.parse(part ?? "[]") as Target[];
       const isRepeated = record.begun;
-      record = await this.put(account, record, { begun: true, leaseUntil: Date.now() + LEASE_MS });
+      record = await this.put(account, record, { begun: true });
       const done = await this.perform(account, record, action, targets, isRepeated);
       if (done === "left") {
         await this.put(account, record, { begun: false, owner: null, leaseUntil: 0 });
