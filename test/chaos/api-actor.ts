@@ -287,7 +287,11 @@ export class ApiActor {
 
   private async change(what: string, owned: Owned, next: State, method: string, path: string, asked: Asked = {}) {
     const answer = await this.api.ask(method, path, { ...asked, isWrite: true });
+    const { certain } = owned;
     owned.become(answer.outcome, next);
+    // A deletion is two steps: marking, and taking away what is marked.
+    if (next === null && certain && answer.outcome === "unknown")
+      owned.possible.push({ ...certain, flags: withFlag(certain.flags, "\\Deleted", true) });
     this.missing(owned, answer);
     return this.noted(`${what} → ${show(next)}`, owned.marker, answer);
   }

@@ -26,19 +26,38 @@ export interface Line {
   forsake(): void;
   /** When a client next sends this. */
   next(words: string): Promise<void>;
+  /** The next time that a client sends this it is kept back, with all that comes after it. Resolves when it has come. */
+  holdCommand(words: string): Promise<void>;
+  /** The next time that a client sends this it gets no answer. Resolves when the server has completed it. */
+  holdAnswer(words: string): Promise<void>;
   stop(): Promise<void>;
 }
+
+type End = "client" | "server";
 
 interface Connection {
   client: Socket;
   server: Socket;
   isForsaken: boolean;
-  left: { server: number; client: number };
+  left: Record<End, number>;
+  /** Told when something is kept back; null: nothing is. */
+  held: Record<End, (() => void) | null>;
+}
+
+interface Trap {
+  words: string;
+  holds: End;
+  come: () => void;
 }
 
 export async function startLine(target: { host: string; port: number }): Promise<Line> {
   const connections = new Set<Connection>();
   const awaited = new Set<{ words: string; come: () => void }>();
+  const traps = new Set<Trap>();
+  const hold = (words: string, holds: End): Promise<void> =>
+    new Promise((come) => {
+      traps.add({ words, holds, come });
+    });
   const line: Omit<Line, "host" | "port" | "stop"> = {
     weather: { ...fair },
     clear: () => Object.assign(line.weather, fair),
@@ -52,6 +71,8 @@ export async function startLine(target: { host: string; port: number }): Promise
       }
     },
     next: (words) => new Promise((come) => awaited.add({ words, come })),
+    holdCommand: (words) => hold(words, "client"),
+    holdAnswer: (words) => hold(words, "server"),
   };
   const hear = (chunk: Buffer): void => {
     for (const each of awaited) {
@@ -67,13 +88,14 @@ export async function startLine(target: { host: string; port: number }): Promise
     }
     const upstream = connect({ ...target, noDelay: true, allowHalfOpen: true });
     const left = { server: Number.POSITIVE_INFINITY, client: Number.POSITIVE_INFINITY };
-    const connection: Connection = { client, server: upstream, isForsaken: false, left };
+    const held = { client: null, server: null };
+    const connection: Connection = { client, server: upstream, isForsaken: false, left, held };
     connections.add(connection);
     client.on("data", hear);
     client.pause();
     for (const from of ["client", "server"] as const) {
       connection[from].on("error", () => undefined);
-      void carry(connection, from, line.weather);
+      void carry(connection, from, line.weather, traps);
     }
     upstream.on("close", () => {
       if (!connection.isForsaken) client.destroy();
@@ -97,10 +119,12 @@ export async function startLine(target: { host: string; port: number }): Promise
 }
 
 /** What comes from one end goes to the other, as the weather lets it. */
-async function carry(connection: Connection, from: "client" | "server", weather: Weather): Promise<void> {
+async function carry(connection: Connection, from: End, weather: Weather, traps: Set<Trap>): Promise<void> {
   const to = connection[from === "client" ? "server" : "client"];
   try {
     for await (const piece of connection[from] as AsyncIterable<Buffer>) {
+      if (from === "client") spring(connection, piece, traps);
+      if (isHeld(connection, from, piece)) continue;
       if (weather.delayMs > 0) await delay(weather.delayMs);
       for (const part of partsOf(piece, weather)) {
         if (connection.isForsaken) continue;
@@ -115,6 +139,23 @@ async function carry(connection: Connection, from: "client" | "server", weather:
   } catch {
     if (!connection.isForsaken) cut(connection);
   }
+}
+
+/** Whether a trap was waiting for this. */
+function spring({ held }: Connection, piece: Buffer, traps: Set<Trap>): void {
+  for (const trap of traps) {
+    if (!piece.includes(trap.words)) continue;
+    traps.delete(trap);
+    held[trap.holds] = trap.come;
+  }
+}
+
+/** What is kept back is never given: whoever waits for it dies of something else. */
+function isHeld({ held }: Connection, from: End, piece: Buffer): boolean {
+  const come = held[from];
+  if (!come) return false;
+  if (from === "client" || /^\S+ (OK|NO|BAD) /m.test(piece.toString("latin1").replaceAll(/^\* .*$/gm, ""))) come();
+  return true;
 }
 
 /** A slow line gives a little at a time. */

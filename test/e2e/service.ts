@@ -49,8 +49,12 @@ export async function startService(
 function dieWithThisProcess(child: ChildProcess): void {
   const command = `read -r _; kill -KILL ${String(child.pid)}`;
   const watcher = spawn("bash", ["-c", command], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
-  child.once("exit", () => watcher.kill("SIGKILL"));
-  process.once("exit", () => child.kill("SIGKILL"));
+  const killToo = (): unknown => child.kill("SIGKILL");
+  process.once("exit", killToo);
+  child.once("exit", () => {
+    watcher.kill("SIGKILL");
+    process.off("exit", killToo);
+  });
   watcher.stdin.on("error", () => undefined);
   watcher.unref();
   if (watcher.stdin instanceof Socket) watcher.stdin.unref();
