@@ -49,6 +49,70 @@ test("several fields of one server are one, and those of another beside it are n
   });
 });
 
+/** Each by a sender who wants to pass for bank.example, to a server that found out nothing good of them. */
+const hostile: [what: string, ...lines: string[]][] = [
+  ["a field of the same name below", "Authentication-Results: mail.example.org; spf=fail", received, forged],
+  ["one between two Received", "Authentication-Results: mail.example.org; none", received, forged, received],
+  ["a name with a blank behind it", received, forged.replace(":", " :")],
+  ["a Received that is folded into another field", `Subject: a\r\n ${received}`, forged],
+  [
+    "an address with a quote in it",
+    'Authentication-Results: mail.example.org; spf=fail smtp.mailfrom=a"b; dmarc=pass header.from=bank.example',
+    received,
+  ],
+  [
+    "an address in quotes",
+    'Authentication-Results: mail.example.org; spf=fail smtp.mailfrom="a; dmarc=pass header.from=bank.example"@x',
+    received,
+  ],
+  [
+    "a comment",
+    "Authentication-Results: mail.example.org; spf=fail (x; dmarc=pass header.from=bank.example)",
+    received,
+  ],
+  [
+    "a comment in a comment",
+    "Authentication-Results: mail.example.org; spf=fail (x (y); dmarc=pass header.from=bank.example)",
+    received,
+  ],
+  [
+    "a reason",
+    'Authentication-Results: mail.example.org; spf=fail reason="; dmarc=pass header.from=bank.example"',
+    received,
+  ],
+  [
+    "a method of another name",
+    "Authentication-Results: mail.example.org; x-dmarc=pass header.from=bank.example; dmarcx=pass",
+    received,
+  ],
+  [
+    "a version that is none",
+    "Authentication-Results: mail.example.org 2; dmarc=pass header.from=bank.example",
+    received,
+  ],
+  [
+    "another domain beside",
+    "Authentication-Results: mail.example.org; spf=fail header.from=bank.example smtp.mailfrom=x@evil.example",
+    received,
+  ],
+];
+
+for (const [what, ...lines] of hostile)
+  test(`nobody passes for somebody else by ${what}`, () => {
+    for (const trusted of [[], ["mx.example.net"]]) {
+      const found = authenticationOf(octets(...lines), trusted);
+      assert.equal(found?.dmarc ?? null, null);
+      assert.notEqual(found?.spf?.result, "pass");
+      assert.notEqual(found?.spf?.domain, "bank.example");
+    }
+  });
+
+test("in a trusted name too, only what was written in one place counts", () => {
+  const real = "Authentication-Results: mail.example.org; spf=fail smtp.mailfrom=x@evil.example";
+  const found = authenticationOf(octets(received, real, received, forged), ["mail.example.org"]);
+  assert.deepEqual([found?.spf?.result, found?.dmarc], ["fail", null]);
+});
+
 test("what is no such field is passed over", () => {
   for (const value of [
     "",
@@ -73,7 +137,27 @@ test("the ways to leave a list are told, and one click where it is offered for h
   });
   assert.equal(listUnsubscribeOf(octets(both))?.oneClick, false);
   assert.equal(listUnsubscribeOf(octets("List-Unsubscribe: <http://example.com/u>", post))?.oneClick, false);
-  for (const value of ["nothing", "<javascript:alert(1)>", "<>", "<https://>"])
+  for (const value of [
+    "nothing",
+    "https://example.com/u",
+    "<data:text/html,x>",
+    "<//example.com>",
+    "<https:example.com>",
+    "<https://user:secret@example.com/>",
+    "<mailto:a@example.com?subject=x%0D%0ABcc:b@example.com>",
+    "<ftp://example.com/>",
+    "<https://[>",
+    "<\0https://example.com>",
+    "<javascript:alert(1)>",
+    "<>",
+    "<https://>",
+  ])
     assert.equal(listUnsubscribeOf(octets(`List-Unsubscribe: ${value}`)), null, value);
   assert.equal(listUnsubscribeOf(octets("Subject: x")), null);
+  const many = Array.from({ length: 500 }, (_, at) => `<https://example.com/${at % 50}>`).join(", ");
+  assert.equal(listUnsubscribeOf(octets(`List-Unsubscribe: ${many}`))?.urls.length, 10);
+  const odd = listUnsubscribeOf(
+    octets('List-Unsubscribe: <https://example.com/"><b>\x01?x=<c>>, <https://example.com/a\x02b>', post),
+  );
+  assert.deepEqual(odd, { urls: ["https://example.com/%22", "https://example.com/a%02b"], mailto: [], oneClick: true });
 });

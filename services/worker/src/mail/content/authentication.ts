@@ -18,17 +18,16 @@ const MOST_METHODS = 50;
  */
 export function authenticationOf(header: Uint8Array, trusted: readonly string[]): Authentication | null {
   const fields = fieldsOf(header);
-  const received = fields.findIndex(({ name }) => name.toLowerCase() === "received");
   const isOurs = new Set(trusted.map((server) => server.toLowerCase()));
-  const all = fields.flatMap((field, index) => {
-    const results = resultsIn(field);
-    if (!results) return [];
-    return (received >= 0 && index < received) || isOurs.has(results.server) ? [results] : [];
-  });
-  const [top] = all;
+  const all = hopsOf(fields).map((hop) => hop.flatMap((field) => resultsIn(field) ?? []));
+  const received = all.length > 1 ? all[0] : [];
+  const found = received?.length
+    ? received
+    : all.map((hop) => hop.filter(({ server }) => isOurs.has(server))).find(isAny);
+  const top = found?.[0];
   if (!top) return null;
-  // One server may write a field for each of its filters.
-  const methods = all.filter(({ server }) => server === top.server).flatMap((each) => each.methods);
+  // One server may write a field for each of its filters, all of them while it has the message.
+  const methods = found.filter(({ server }) => server === top.server).flatMap((each) => each.methods);
   const first = (name: string): AuthenticationVerdict | null =>
     verdictOf(methods.find(({ method }) => method === name));
   return {
@@ -39,23 +38,39 @@ export function authenticationOf(header: Uint8Array, trusted: readonly string[])
   };
 }
 
+const isAny = (list: readonly unknown[]): boolean => list.length > 0;
+
+/** What each server wrote while it had the message, the last one first: each begins what is below with its Received. */
+function hopsOf(fields: readonly Field[]): Field[][] {
+  const hops: Field[][] = [[]];
+  for (const field of fields)
+    if (field.name.toLowerCase() === "received") hops.push([]);
+    else hops.at(-1)?.push(field);
+  return hops;
+}
+
+/** Whom each method is about; what else is told beside it is not what it looked at. */
+const subjects: Record<string, string[]> = {
+  spf: ["smtp.mailfrom", "smtp.helo"],
+  dkim: ["header.d", "header.i"],
+  dmarc: ["header.from"],
+};
+
 function verdictOf(found: Results["methods"][number] | undefined): AuthenticationVerdict | null {
   if (!found) return null;
-  const { result, properties } = found;
-  const domain =
-    properties.get("header.d") ??
-    properties.get("header.i") ??
-    properties.get("header.from") ??
-    properties.get("smtp.mailfrom") ??
-    properties.get("smtp.helo");
-  return { result, domain: domain === undefined ? null : domain.replace(/^.*@/s, "").toLowerCase() || null };
+  const { method, result, properties } = found;
+  const told = subjects[method]?.map((name) => properties.get(name)).find((each) => each !== undefined);
+  const domain = told?.replace(/^.*@/s, "").toLowerCase() ?? "";
+  return { result, domain: /^[^\s\p{Cc}@]{1,255}$/u.test(domain) ? domain : null };
 }
 
 function resultsIn({ name, value }: Field): Results | null {
   if (name.toLowerCase() !== "authentication-results") return null;
   const [head = "", ...rest] = split(withoutComments(value.slice(0, 16_000)));
-  const server = unquoted(head.trim().split(/\s+/)[0] ?? "").toLowerCase();
-  if (server === "" || server.includes("=")) return null;
+  const [id = "", version = "1", ...more] = head.trim().split(/\s+/);
+  const server = unquoted(id).toLowerCase();
+  // RFC 8601 section 2.2: what is of another version cannot be understood.
+  if (server === "" || server.includes("=") || version !== "1" || more.length > 0) return null;
   return { server, methods: rest.slice(0, MOST_METHODS).flatMap(methodIn) };
 }
 
@@ -94,6 +109,9 @@ function withoutComments(text: string): string {
   return plain;
 }
 
+/** Up to a quotation that does not end: what stands there may be the sender's words. */
 function split(text: string): string[] {
-  return text.match(/(?:"(?:[^"\\]|\\.)*"|[^;"])+/g) ?? [];
+  const whole = /^(?:"(?:[^"\\]|\\.)*"|[^"])*/.exec(text)?.[0] ?? "";
+  const all = whole.match(/(?:"(?:[^"\\]|\\.)*"|[^;"])+/g) ?? [];
+  return whole.length < text.length ? all.slice(0, -1) : all;
 }

@@ -68,6 +68,65 @@ test("a whole day is a date, UTC is UTC, and no zone is no zone", () => {
   assert.equal(of("SUMMARY:no time"), null);
 });
 
+/** A time zone that changes by this rule, and an event in it. */
+const inZone = (rule: string, start = "20260101T120000"): string =>
+  calendar(
+    "BEGIN:VTIMEZONE",
+    "TZID:Made up",
+    "BEGIN:STANDARD",
+    "DTSTART:16010101T000000",
+    "TZOFFSETFROM:+0200",
+    "TZOFFSETTO:+0100",
+    rule,
+    "END:STANDARD",
+    "END:VTIMEZONE",
+    "BEGIN:VEVENT",
+    "UID:a",
+    `DTSTART;TZID=Made up:${start}`,
+    "END:VEVENT",
+  );
+
+test("a time zone that would take for ever to go through is no zone of this world", () => {
+  for (const rule of [
+    "RRULE:FREQ=SECONDLY",
+    "RRULE:FREQ=HOURLY",
+    "RRULE:FREQ=DAILY",
+    "RRULE:FREQ=YEARLY;BYSECOND=1,2,3;BYMINUTE=1,2,3;BYHOUR=1,2,3",
+    "RRULE:FREQ=YEARLY;BYDAY=SU",
+    "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+    "RRULE:FREQ=YEARLY;BYMONTH=1;INTERVAL=0",
+    "RRULE:FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12",
+    "RRULE:nonsense",
+  ])
+    assert.ok(invitesOf("1", inZone(rule), null).length <= 1, rule);
+  assert.equal(invitesOf("1", inZone("RRULE:FREQ=SECONDLY"), null)[0]?.start, "2026-01-01T11:00:00.000Z");
+  assert.equal(invitesOf("1", inZone("RRULE:FREQ=YEARLY;BYMONTH=1", "99991231T000000"), null)[0]?.start, null);
+  assert.equal(
+    invitesOf("1", inZone(Array.from({ length: 5_000 }, () => "RRULE:FREQ=DAILY").join("\r\n")), null).length,
+    1,
+  );
+});
+
+test("what cannot be is left out, and the other events stay", () => {
+  const event = (...lines: string[]): string[] => ["BEGIN:VEVENT", "UID:a", ...lines, "END:VEVENT"];
+  const first = (...lines: string[]) => invitesOf("1", calendar(...event(...lines)), null)[0];
+  assert.equal(first("DTSTART:20260101T000000Z", "DURATION:P99999999999D")?.end, null);
+  assert.equal(first("DTSTART:00000000T000000Z")?.start, null);
+  for (const [sequence, number] of [
+    ["1e999", 1],
+    ["99999999999999", 0],
+    ["-3", 0],
+    ["x", 0],
+  ] as const)
+    assert.equal(first(`SEQUENCE:${sequence}`)?.sequence, number, sequence);
+  assert.equal(first("SUMMARY:a\0b\x1b[31m")?.summary, "a b [31m");
+  for (const address of ["a@b%0d%0aBcc:x@y", "x y@z", "a@b,c@d", "a@b%20c", "%", "a", "@", "<a@b>"])
+    assert.equal(first(`ORGANIZER:mailto:${address}`)?.organizer?.address, null, address);
+  assert.equal(first("ORGANIZER:MAILTO:a%2Bb@example.org?subject=x")?.organizer?.address, "a+b@example.org");
+  const mixed = calendar(...event("DTSTART:x", "DTEND:y"), ...event("DTSTART;VALUE=DATE:20260101"));
+  assert.equal(invitesOf("1", mixed, null).at(-1)?.end, "2026-01-02");
+});
+
 test("what is no calendar has no events, whatever it is", () => {
   for (const text of ["", "BEGIN:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nEND:VEVENT", "\0", "BEGIN:".repeat(10_000)])
     assert.deepEqual(invitesOf("1", text, null), []);

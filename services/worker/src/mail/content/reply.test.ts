@@ -24,6 +24,22 @@ const cases: [what: string, text: string, reply: string][] = [
   ["a quotation above", "On Monday, Ada wrote:\n> Lunch?\n\nYes!\n", "Yes!"],
   ["answers in between", "On Monday, Ada wrote:\n> Lunch?\nYes.\n> When?\nNoon.\n-- \nBob", "Yes.\nNoon."],
   ["nothing new", "> all of it\n> is quoted\n", ""],
+  ["a line right above", "Please pay.\nOn Monday, Ada wrote:\n\nLunch?", "Please pay."],
+  [
+    "a line right above that begins alike",
+    "On balance, yes.\nOn Monday, Ada wrote:\n> Lunch?\nNoon.",
+    "On balance, yes.\nNoon.",
+  ],
+  [
+    "a line right above, in between",
+    "Am besten heute.\nAm 5.1. schrieb Ada:\n> Wann?\n\nGut.",
+    "Am besten heute.\n\nGut.",
+  ],
+  [
+    "an attribution over three lines",
+    "Yes!\n\nOn Mon, 5 Jan 2026\nAda of the very long name\n<ada@example.org> wrote:\n> Lunch?",
+    "Yes!",
+  ],
   ["a colon that introduces nothing", "He wrote:\n\nnothing of note.", "He wrote:\n\nnothing of note."],
 ];
 
@@ -45,6 +61,10 @@ test("whatever is written, what is new is part of it, and takes no more time tha
     "On ".repeat(300_000),
     "a:\n".repeat(300_000),
     "From: a\n".repeat(100_000),
+    `On ${"a wrote ".repeat(70)}z:\n`.repeat(1_500),
+    "On\na\nb wrote:\n".repeat(50_000),
+    `${"-".repeat(40)} original message${"-".repeat(80)}\n`.repeat(7_000),
+    `${"\u3000".repeat(300)}:\n`.repeat(3_000),
   ]) {
     const start = process.cpuUsage();
     replyTextOf(bomb);

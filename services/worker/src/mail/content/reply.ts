@@ -7,6 +7,8 @@ const attribution = [
   /^.{3,200}\s(wrote|a écrit|schrieb|escribió|escreveu|ha scritto|schreef|skrev|kirjoitti|yazdı|пишет|написал)\s?:$/iu,
   /^\d{4}[-./年]\s?\d{1,2}[-./月]\s?\d{1,2}.{0,200}(wrote|写道|のメール|書きました)?\s?[:：]$/iu,
 ];
+/** Those that tell by how they begin that they have begun. */
+const begun = attribution.filter((form) => !form.source.startsWith("^."));
 /** `-----Original Message-----` and its translations. */
 const divider =
   /^[-_*\s]{2,40}(original message|ursprüngliche nachricht|originalnachricht|message d'origine|message original|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|ursprungligt meddelande|forwarded message|weitergeleitete nachricht|исходное сообщение|元のメッセージ|原始邮件)[-_*\s]{2,40}$/iu;
@@ -58,14 +60,21 @@ function endOf(lines: readonly string[]): number {
 
 const isRule = (line: string | undefined): boolean => /^[_-]{10,}$/.test((line ?? "").trim());
 
-/** On one line, or broken over two or three. */
+/** Whether one begins there, on one line, or broken over two or three. */
 function isAttribution(lines: readonly string[], index: number): boolean {
-  return [1, 2, 3].some((count) => {
-    const some = lines.slice(index, index + count).map((line) => line.trim());
-    if (some.length < count || some.includes("")) return false;
-    const joined = some.join(" ").slice(0, 600);
-    return /[:：]$/.test(joined) && attribution.some((form) => form.test(joined));
-  });
+  return [1, 2, 3].some((count) => areAttribution(lines.slice(index, index + count), count));
+}
+
+/** What stands right above an attribution, and may begin like one, is no part of it. */
+function areAttribution(lines: readonly string[], count: number): boolean {
+  const some = lines.map((line) => line.trim());
+  if (some.length < count || some.includes("")) return false;
+  const isOne = (from: number, forms: readonly RegExp[]): boolean => {
+    const joined = some.slice(from).join(" ").slice(0, 600);
+    return /[:：]$/.test(joined) && forms.some((form) => form.test(joined));
+  };
+  if (count === 1) return isOne(0, attribution);
+  return isOne(0, begun) && !some.some((_, from) => from > 0 && isOne(from, begun));
 }
 
 /** Below it everything is quoted, or nothing is marked at all, as programs do that quote by indentation. */
@@ -85,11 +94,8 @@ function keepLooking(lines: readonly string[], index: number): number {
 function dropAttribution(kept: string[]): void {
   while (kept.length > 0 && (kept.at(-1) ?? "").trim() === "") kept.pop();
   for (const count of [1, 2, 3]) {
-    const some = kept.slice(-count).map((line) => line.trim());
-    if (some.length < count || some.includes("")) return;
-    if (attribution.some((form) => form.test(some.join(" ").slice(0, 600)))) {
-      kept.length -= count;
-      return;
-    }
+    if (!areAttribution(kept.slice(-count), count)) continue;
+    kept.length -= count;
+    return;
   }
 }

@@ -83,7 +83,8 @@ async function makeAll(
     if (!octets) continue;
     const makings: Makings = { plan, octets, needs, trusted };
     const size = [...octets.values()].reduce((sum, { length }) => sum + length, 0);
-    if (size > LARGE) {
+    // What a calendar asks of the library that reads it, its size does not tell.
+    if (size > LARGE || plan.calendars.length > 0) {
       large.push(makeElsewhere(workshop, makings, call).then((each) => made.set(uid, each)));
       continue;
     }

@@ -81,11 +81,11 @@ export function makeBody(makings: Makings): Made {
 /** Octets of each section of what takes too long to make whole: as little as never does. */
 const SURE_LIMIT = 8 << 10;
 
-/** Of the beginnings alone, and marked so. */
+/** Of the beginnings alone, without calendars, and marked so. */
 export function makeBeginning(makings: Makings): Made {
   const { plan, needs } = makings;
   const octets = new Map([...makings.octets].map(([name, each]) => [name, each.subarray(0, SURE_LIMIT)]));
-  const { body } = makeBody({ ...makings, plan: { ...plan, makesSnippet: false }, octets });
+  const { body } = makeBody({ ...makings, plan: { ...plan, makesSnippet: false, calendars: [] }, octets });
   const made = ["text", "html", "replyText", "calendarInvites"] as const;
   const cut = [
     ...made.filter((field) => needs[field]),
