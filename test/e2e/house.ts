@@ -14,6 +14,7 @@ export interface House {
 }
 
 export type HouseKind = "together" | "apart";
+export type ServiceName = "standalone" | "gateway" | "worker";
 
 export const adminToken = `admin-${randomBytes(16).toString("hex")}`;
 
@@ -56,13 +57,18 @@ async function startBoth(settings: Record<string, string>): Promise<[workers: Se
   return [workers, await Promise.all([start("gateway", settings), start("gateway", settings)])];
 }
 
-function start(name: "standalone" | "gateway" | "worker", env: Record<string, string>): Promise<Service> {
+function start(name: ServiceName, env: Record<string, string>): Promise<Service> {
   return startService(fileURLToPath(new URL(`../../services/${name}/src/main.ts`, import.meta.url)), env);
 }
 
 /** One more worker of a house whose settings are these. */
 export function startWorker(env: Record<string, string>): Promise<Service> {
-  return start("worker", { ...common, ...env });
+  return startOne("worker", env);
+}
+
+/** One more process of a house whose settings are these. */
+export function startOne(name: ServiceName, env: Record<string, string>): Promise<Service> {
+  return start(name, { ...common, ...env });
 }
 
 /** One more gateway. */

@@ -23,7 +23,7 @@ import {
 import { traceCommand, traceMail } from "./trace.ts";
 import { createSpool } from "./spool/index.ts";
 import { createSessions, type LiveSessions, type Reach } from "./sessions/index.ts";
-import { createWatch, tellOfChanges, type Watch } from "./watch/index.ts";
+import { createWatch, type Watch } from "./watch/index.ts";
 import { createWorkshop } from "./workshop/index.ts";
 
 export interface WorkerOptions {
@@ -137,8 +137,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { flush, ...operations } = mailOn(core);
   const flushed = new GroupCommit(flush);
   const stated = { ...operations, ...watching.operations, listMessages: watching.withState(operations.listMessages) };
-  const told = tellOfChanges({ ...stated, ...operationsOf(accounts) }, watching, core.causes);
-  const observed = observeMail(told, log, metrics);
+  const observed = observeMail({ ...stated, ...operationsOf(accounts) }, log, metrics);
   const mail = guardMail(tracing ? traceMail(observed, tracing) : observed, ownership, (name) =>
     metrics.called(name, "misdirected"),
   );

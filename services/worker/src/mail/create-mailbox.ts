@@ -1,6 +1,7 @@
 import { type Call, Failure, type Input, isFailure, type Mailbox } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
 import type { ImapSession } from "../imap/session.ts";
+import { pathName } from "./causes.ts";
 import type { Core } from "./core.ts";
 import { carryOut, isBareRefusal, listPaths, subscribe } from "./mailboxes/command.ts";
 import { findMailbox } from "./mailboxes/found.ts";
@@ -40,10 +41,12 @@ export async function create(
 ): Promise<string> {
   let path = "";
   let before: MailboxRecord | null = null;
+  let tellEnd = (): void => undefined;
   const command = async (session: ImapSession): Promise<void> => {
     path = pathIn(session);
     before = await core.registry.at(account, path);
     if (role && !session.abilities.createSpecialUse) throw takesNoRoles();
+    tellEnd = core.causes.begin(account.id, [pathName(path)], call);
     await session.create(path, role);
   };
   try {
@@ -57,6 +60,8 @@ export async function create(
     if (!isBareRefusal(error) || !isFailure(error)) throw error;
     if (!(await listPaths(core, account, call)).has(path)) throw error;
     throw exists(error);
+  } finally {
+    tellEnd();
   }
   return path;
 }

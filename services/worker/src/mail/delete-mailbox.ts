@@ -1,6 +1,7 @@
-import { type Call, Failure, type Input, isFailure, type Output } from "@postern/protocol";
+import { type Call, Failure, type Input, isFailure, type Output, packMailboxId } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import type { ImapSession } from "../imap/session.ts";
+import { insideName } from "./causes.ts";
 import type { Core } from "./core.ts";
 import { carryOut, isBareRefusal, listPaths, subscribe } from "./mailboxes/command.ts";
 import { type Found, findMailbox } from "./mailboxes/found.ts";
@@ -23,6 +24,8 @@ export async function deleteMailbox(
     core.ownership.assertHeld(account.id);
     await session.remove(path);
   };
+  const id = packMailboxId({ accountKey: account.key, mailboxKey: found.record.key });
+  const tellEnd = core.causes.begin(account.id, [id, insideName(id)], call);
   try {
     const inside = await messagesIn(core, account, found, call);
     await core.registry.changing(account, async () => {
@@ -34,6 +37,8 @@ export async function deleteMailbox(
     const isMissing = isFailure(error, "not-found");
     if (!isMissing && !(isBareRefusal(error) && !(await listPaths(core, account, call)).has(path))) throw error;
     throw noSuchMailbox().withOutcome("none");
+  } finally {
+    tellEnd();
   }
   if (subscribed) await subscribe(core, account, call, [{ path, subscribed: false }]);
   return {};

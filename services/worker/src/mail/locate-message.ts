@@ -69,7 +69,8 @@ export async function openForMessages<T>(
   } catch (error) {
     if (opened || !isFailure(error, "not-found")) throw error;
     const record = await core.registry.find(request.account, request.mailbox);
-    throw record && record.goneAt !== null ? messageGone() : error;
+    // One that is there for those below it alone has lost what it had (RFC 9051 section 6.3.5).
+    throw record && (record.goneAt !== null || record.uidValidity !== null) ? messageGone() : error;
   }
 }
 

@@ -1,4 +1,12 @@
-import { type Call, Failure, type Input, isFailure, type Mailbox, type MailboxPatch } from "@postern/protocol";
+import {
+  type Call,
+  Failure,
+  type Input,
+  isFailure,
+  type Mailbox,
+  type MailboxPatch,
+  packMailboxId,
+} from "@postern/protocol";
 import type { ImapSession, ListedMailbox } from "../imap/session.ts";
 import type { Core } from "./core.ts";
 import { exists, shown } from "./create-mailbox.ts";
@@ -45,6 +53,7 @@ async function rename(core: Core, account: AccountRef, found: Found, patch: Mail
     if (to !== listed.path) await session.rename(listed.path, to);
   };
   const done = (paths: ReadonlySet<string>): boolean => paths.has(to) && !paths.has(listed.path);
+  const tellEnd = core.causes.begin(account.id, namesWithin(account, found), call);
   try {
     await core.registry.changing(account, async () => {
       await carryOut(core, account, call, command, done);
@@ -53,9 +62,20 @@ async function rename(core: Core, account: AccountRef, found: Found, patch: Mail
   } catch (error) {
     if (!isBareRefusal(error) || !isFailure(error) || !(await listPaths(core, account, call)).has(to)) throw error;
     throw exists(error);
+  } finally {
+    tellEnd();
   }
   await carrySubscriptions(core, account, found, to, call);
   return to;
+}
+
+/** What is below goes with it. */
+function namesWithin(account: AccountRef, { listed, listing }: Found): string[] {
+  const inside = listing.listed.filter(({ path }) => isWithin(path, listed));
+  return inside.flatMap(({ path }) => {
+    const record = listing.records.get(path);
+    return record ? [packMailboxId({ accountKey: account.key, mailboxKey: record.key })] : [];
+  });
 }
 
 async function targetOf(

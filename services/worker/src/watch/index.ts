@@ -1,2 +1,1 @@
-export { tellOfChanges } from "./tell-of-changes.ts";
 export { createWatch, type Watch } from "./watch.ts";

@@ -21,6 +21,32 @@ export interface Knowledge {
   load(uids: readonly number[]): Promise<void>;
 }
 
+/** What is known after a look, before it is written. */
+export class KnownSince implements Knowledge {
+  private readonly before: Knowledge;
+  private readonly present: ReadonlyMap<number, SeenMessage>;
+  private readonly gone: ReadonlySet<number>;
+
+  constructor(before: Knowledge, { present, gone }: Pick<Look, "present" | "gone">) {
+    this.before = before;
+    this.present = new Map(present.map((message) => [message.uid, message]));
+    this.gone = new Set(gone.map(({ uid }) => uid));
+  }
+
+  of(uid: number): SeenMessage | null {
+    return this.gone.has(uid) ? null : (this.present.get(uid) ?? this.before.of(uid));
+  }
+
+  async all(): Promise<SeenMessage[]> {
+    const before = (await this.before.all()).filter(({ uid }) => !this.present.has(uid) && !this.gone.has(uid));
+    return [...before, ...this.present.values()];
+  }
+
+  load(uids: readonly number[]): Promise<void> {
+    return this.before.load(uids);
+  }
+}
+
 /**
  * What has changed in an opened mailbox. With CONDSTORE the server tells which flags have, and counts tell whether
  * something is missing; otherwise all flags are read. The checkpoint is the state from before reading: what is read may be

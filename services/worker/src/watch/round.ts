@@ -1,20 +1,21 @@
 import { type Call, isFailure, type NewEvent, packMailboxId } from "@postern/protocol";
 import type { EventLog, LogStep, MailboxRecord } from "@postern/store";
 import type { MailboxStatus } from "../imap/session.ts";
+import { pathName } from "../mail/causes.ts";
 import type { Core } from "../mail/core.ts";
 import { inParallel } from "../mail/list/in-parallel.ts";
 import type { Listing } from "../mail/mailboxes/listings.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import { isSelectable } from "../mail/mailboxes/tree.ts";
-import { openMailbox } from "../mail/open-mailbox.ts";
+import { type OpenMailbox, openMailbox } from "../mail/open-mailbox.ts";
 import { Held } from "./held.ts";
-import { type Look, look } from "./look.ts";
+import { KnownSince, type Look, look } from "./look.ts";
 import { Namer } from "./namer.ts";
 import { type Before, type Change, reconcile } from "./reconcile.ts";
 import type { Opening } from "./opening.ts";
 import { changesSinceOpening, type SinceOpening } from "./since-opening.ts";
 import { tell } from "./tell.ts";
-import type { SeenMailbox } from "./seen.ts";
+import type { SeenMailbox, SeenMessage } from "./seen.ts";
 
 /** What was seen of an account. */
 export interface Seen {
@@ -33,6 +34,8 @@ export const OPENING = "opening";
 const STEP = 1_000;
 /** Looks that follow each other while something that is gone may have come somewhere else. */
 const ROUNDS = 3;
+/** Looks while messages move, before those who move them have to wait. */
+const STEADY = 2;
 
 /** One bringing up to date. */
 export class Round {
@@ -45,7 +48,7 @@ export class Round {
   private readonly held = new Map<number, Held>();
   private readonly looks = new Map<number, Look>();
   private readonly first: NewEvent[] = [];
-  private readonly last: NewEvent[] = [];
+  private last: NewEvent[] = [];
   /** Keys of all mailboxes that were listed. */
   private there: ReadonlySet<number> = new Set();
   /** At a first look: what has changed since the first position was given; null: nobody can tell. */
@@ -63,7 +66,7 @@ export class Round {
   }
 
   async look(): Promise<void> {
-    await this.lookAtAll();
+    await this.lookSteadily();
     const { begun, opening } = this.memory;
     if (begun || opening === null) return;
     const mailboxes = [...new Map([...this.memory.mailboxes, ...this.heads]).values()].filter((head) => head !== null);
@@ -71,18 +74,42 @@ export class Round {
     this.sinceOpening = await changesSinceOpening(this.core, this.account, opening, now, this.call);
   }
 
+  /** A message that moves while it is looked may be seen where it was and where it is, or with what a draft had in it before. */
+  private async lookSteadily(): Promise<void> {
+    const { places } = this.core;
+    for (let attempt = 0; attempt < STEADY; attempt += 1) {
+      await places.settled(this.account, this.call);
+      const turn = places.turn(this.account, null);
+      await this.lookAndLearn();
+      if (places.turn(this.account, null) === turn) return;
+    }
+    await places.stilled(this.account, this.call, () => this.lookAndLearn());
+  }
+
+  private async lookAndLearn(): Promise<void> {
+    await this.lookAtAll();
+    await this.namer.learn([...this.looks.values()]);
+  }
+
   private async lookAtAll(): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1) {
       const listing = await this.core.listings.current(this.account, "all", this.call);
       const changed = this.compare(listing);
       const looks = await inParallel(changed, (record) => this.lookAt(record));
-      for (const each of looks) if (each) this.looks.set(each.mailbox, merged(this.looks.get(each.mailbox), each));
+      for (const each of looks) if (each) this.looks.set(each.mailbox, each);
       if (round === 0) await this.lookForGone(listing);
-      // What is gone may have come to a mailbox that was looked at before it came.
+      // What is gone may have come to a mailbox that was looked at before it came, and the other way round.
       const hasGone = [...this.looks.values()].some(({ gone }) => gone.length > 0);
       const hasCome = looks.some((each) => each !== null && each.present.length > 0);
-      if (!this.memory.begun || !hasGone || (round > 0 && !hasCome)) return;
+      const mayHaveMoved = looks.some(
+        (each) => each !== null && each.present.some((message) => this.mayHaveMoved(each, message)),
+      );
+      if (!this.memory.begun || !(hasGone || mayHaveMoved) || (round > 0 && !hasCome)) return;
     }
+  }
+
+  private mayHaveMoved({ mailbox }: Look, { uid, guid }: SeenMessage): boolean {
+    return guid !== null && !this.held.get(mailbox)?.of(uid);
   }
 
   /** Mailboxes whose state is another one than was seen. */
@@ -90,6 +117,7 @@ export class Round {
     return listed.flatMap((mailbox): MailboxRecord[] => {
       const record = records.get(mailbox.path);
       if (!record) return [];
+      this.isThere(record);
       const seen = this.seenOf(record.key);
       if (!isSelectable(mailbox) || !mailbox.status) {
         if (seen === null) this.firstSight(record, emptyHead(record));
@@ -101,6 +129,15 @@ export class Round {
     });
   }
 
+  /** It may have been out of sight a moment ago. */
+  private isThere(record: MailboxRecord): void {
+    if (this.heads.get(record.key) !== null) return;
+    this.heads.delete(record.key);
+    this.looks.delete(record.key);
+    const { id } = this.mailbox(record);
+    this.last = this.last.filter((event) => !("mailbox" in event) || event.mailbox.id !== id);
+  }
+
   private seenOf(key: number): SeenMailbox | null {
     const looked = this.looks.get(key)?.mailboxNow;
     if (looked) return looked;
@@ -110,15 +147,18 @@ export class Round {
 
   private firstSight(record: MailboxRecord, head: SeenMailbox): void {
     if (!this.memory.mailboxes.has(record.key) && !this.heads.has(record.key)) {
-      this.first.push({ ...this.common(), type: "mailbox.created", mailbox: this.mailbox(record) });
+      this.first.push({ ...this.common(record), type: "mailbox.created", mailbox: this.mailbox(record) });
     }
     this.heads.set(record.key, head);
   }
 
   private renamed(record: MailboxRecord, seen: SeenMailbox): void {
     const previous = { path: seen.path };
-    this.first.push({ ...this.common(), type: "mailbox.renamed", mailbox: this.mailbox(record), previous });
-    this.heads.set(record.key, { ...seen, path: record.path });
+    this.first.push({ ...this.common(record), type: "mailbox.renamed", mailbox: this.mailbox(record), previous });
+    const head = { ...seen, path: record.path };
+    this.heads.set(record.key, head);
+    const looked = this.looks.get(record.key);
+    if (looked) this.looks.set(record.key, { ...looked, mailboxNow: head });
   }
 
   private async lookAt(record: MailboxRecord): Promise<Look | null> {
@@ -128,7 +168,7 @@ export class Round {
     try {
       const request = { account: this.account, mailbox: record.key, lane, call: this.call } as const;
       return await openMailbox(this.core, request, async (open) => {
-        const found = await look(open, seen, held);
+        const found = await this.lookInto(open, seen, held);
         if (seen === null) this.firstSight(record, found.mailboxNow);
         if (this.memory.begun) await this.namer.meet(open, found.fresh);
         return found;
@@ -141,6 +181,16 @@ export class Round {
     }
   }
 
+  /** A second look goes on from what the first has found, unless it is another mailbox by now. */
+  private async lookInto(open: OpenMailbox, seen: SeenMailbox | null, held: Held): Promise<Look> {
+    const { key } = open.record;
+    const before = this.looks.get(key);
+    if (!before) return look(open, seen, held);
+    const isSame = before.uidValidity === open.state.uidValidity && before.knownValidity === before.uidValidity;
+    if (!isSame) return look(open, this.memory.mailboxes.get(key) ?? null, held);
+    return merged(before, await look(open, seen, new KnownSince(held, before)), held);
+  }
+
   private heldOf(record: { key: number; path: string }, seen: SeenMailbox | null): Held {
     const known = this.held.get(record.key);
     if (known) return known;
@@ -149,23 +199,19 @@ export class Round {
     return held;
   }
 
-  /** Mailboxes that are there no more, with all that was in them. */
-  private async lookForGone({ records }: Listing): Promise<void> {
+  /** Mailboxes that are there no more, or for those below them alone, with all that was in them. */
+  private async lookForGone({ listed, records }: Listing): Promise<void> {
     this.there = new Set([...records.values()].map(({ key }) => key));
+    const shells = new Set(listed.flatMap((each) => (isSelectable(each) ? [] : [records.get(each.path)?.key])));
     for (const seen of this.memory.mailboxes.values()) {
-      if (this.there.has(seen.key)) continue;
+      const isShell = shells.has(seen.key) && seen.uidValidity !== 0;
+      if ((this.there.has(seen.key) && !isShell) || this.heads.get(seen.key) === null) continue;
       const gone = await this.heldOf(seen, seen).all();
       const { key: mailbox, uidValidity } = seen;
-      this.looks.set(mailbox, {
-        mailbox,
-        uidValidity,
-        knownValidity: uidValidity,
-        present: [],
-        gone,
-        fresh: new Map(),
-        mailboxNow: seen,
-      });
-      this.last.push({ ...this.common(), type: "mailbox.deleted", mailbox: this.mailbox(seen) });
+      const mailboxNow = isShell ? emptyHead(seen) : seen;
+      this.looks.set(mailbox, { mailbox, uidValidity, knownValidity: uidValidity, present: [], gone, fresh: new Map(), mailboxNow });
+      if (isShell) continue;
+      this.last.push({ ...this.common(seen), type: "mailbox.deleted", mailbox: this.mailbox(seen) });
       this.heads.set(mailbox, null);
     }
   }
@@ -173,7 +219,6 @@ export class Round {
   /** What is to be written, in order. */
   async *steps(): AsyncGenerator<Omit<LogStep, "epoch" | "after">> {
     const looks = [...this.looks.values()];
-    await this.namer.learn(looks);
     const known = (mailbox: number, uid: number) => this.held.get(mailbox)?.of(uid) ?? null;
     const unmet = await this.namer.unmet(looks);
     const changes = reconcile(known, looks, (at) => this.namer.idOf(at), unmet);
@@ -297,15 +342,17 @@ export class Round {
       const lost = changes.filter(({ before, after }) => here(before) && !after).length;
       const fresh = changes.filter(({ before, after }) => here(after) && !before).length;
       this.first.push({
-        ...this.common(),
+        ...this.common(mailboxNow),
         type: "mailbox.reset",
         mailbox: { ...this.mailbox(mailboxNow), uidValidity, kept, lost, new: fresh },
       });
     }
   }
 
-  private common(): { time: string; cause: null } {
-    return { time: new Date().toISOString(), cause: null };
+  private common(mailbox: { key: number; path: string }): Pick<NewEvent, "time" | "cause"> {
+    const causeOf = (name: string): NewEvent["cause"] => this.core.causes.of(this.account.id, name);
+    const cause = causeOf(this.mailbox(mailbox).id) ?? causeOf(pathName(mailbox.path));
+    return { time: new Date().toISOString(), cause };
   }
 
   private mailbox({ key, path }: { key: number; path: string }): { id: string; path: string } {
@@ -325,18 +372,13 @@ function isSame(seen: SeenMailbox, status: MailboxStatus): boolean {
   return seen.highestModseq === highestModseq.toString() && (uidNext === null || seen.uidNext === uidNext);
 }
 
-/** A second look at the same mailbox in one round: what it found goes on from the first. */
-function merged(before: Look | undefined, now: Look): Look {
-  if (!before || before.uidValidity !== now.uidValidity) return now;
+/** What both looks at a mailbox have found, against what is written. */
+function merged(before: Look, now: Look, held: Held): Look {
   const gone = new Map([...before.gone, ...now.gone].map((message) => [message.uid, message]));
   const present = new Map([...before.present, ...now.present].map((message) => [message.uid, message]));
-  for (const uid of gone.keys()) present.delete(uid);
-  const fresh = new Map([...before.fresh, ...now.fresh]);
-  return {
-    ...now,
-    knownValidity: before.knownValidity,
-    fresh,
-    gone: [...gone.values()],
-    present: [...present.values()],
-  };
+  for (const { uid } of now.gone) present.delete(uid);
+  // What came and went meanwhile was never there.
+  const known = [...gone.values()].flatMap(({ uid }) => held.of(uid) ?? []);
+  const fresh = new Map([...before.fresh, ...now.fresh].filter(([uid]) => present.has(uid)));
+  return { ...now, knownValidity: before.knownValidity, fresh, gone: known, present: [...present.values()] };
 }

@@ -149,6 +149,7 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
 
   const compare = async (id: string): Promise<Position> => {
     core.ownership.assertHeld(id);
+    const begunAt = Date.now();
     const call = ownCall();
     const account = await accountRef(core, id);
     const memory = await load(id);
@@ -156,6 +157,7 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     const round = new Round(core, log, account, memory, call);
     await round.look();
     for await (const step of round.steps()) await write(id, memory, step);
+    core.causes.found(id, begunAt);
     return memory.head;
   };
 

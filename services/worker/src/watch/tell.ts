@@ -1,5 +1,6 @@
 import { type Call, type Message, type MessageField, type NewEvent, packMailboxId } from "@postern/protocol";
 import type { Core } from "../mail/core.ts";
+import { insideName } from "../mail/causes.ts";
 import { getMessages } from "../mail/get-messages.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import type { Namer } from "./namer.ts";
@@ -45,7 +46,7 @@ async function summariesOf(
 interface Telling {
   time: string;
   summaries: ReadonlyMap<string, Message>;
-  causeOf: (id: string) => NewEvent["cause"];
+  causeOf: (name: string) => NewEvent["cause"];
 }
 
 function eventOf(account: AccountRef, namer: Namer, { before, after }: Change, telling: Telling): NewEvent[] {
@@ -53,8 +54,12 @@ function eventOf(account: AccountRef, namer: Namer, { before, after }: Change, t
   const at = after ?? before;
   if (!at) return [];
   const id = namer.idOf(at);
-  const common = { time, cause: telling.causeOf(id) };
   const mailboxOf = ({ mailbox }: Before): string => packMailboxId({ accountKey: account.key, mailboxKey: mailbox });
+  const hasLeft = before !== null && before.mailbox !== after?.mailbox;
+  const common = {
+    time,
+    cause: telling.causeOf(id) ?? (hasLeft ? telling.causeOf(insideName(mailboxOf(before))) : null),
+  };
   if (!after) return [{ ...common, type: "message.deleted", message: { id, mailboxId: mailboxOf(at) } }];
   const message = { id, mailboxId: mailboxOf(after), flags: flagsIn(after.message.flags) };
   if (!before) {
@@ -64,6 +69,12 @@ function eventOf(account: AccountRef, namer: Namer, { before, after }: Change, t
   const flags = before.message.flags === null ? null : flagsIn(before.message.flags);
   if (before.mailbox !== after.mailbox)
     return [{ ...common, type: "message.moved", message, previous: { mailboxId: mailboxOf(before), flags } }];
-  if (before.message.flags === after.message.flags) return [];
+  if (before.message.flags === after.message.flags && !isReplaced(before, after)) return [];
   return [{ ...common, type: "message.updated", message, previous: { flags } }];
+}
+
+/** Another message has its id: a draft that was written anew. */
+function isReplaced({ message: before, uidValidity }: Before, { message: after, uidValidity: validityNow }: At): boolean {
+  if (uidValidity !== validityNow || before.uid === after.uid) return false;
+  return before.guid === null || before.guid !== after.guid;
 }

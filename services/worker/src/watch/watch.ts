@@ -29,8 +29,6 @@ export interface Watch {
   operations: Pick<Mail, "followAccount" | "getChanges">;
   /** The same list, with the position to follow from. */
   withState(list: Mail["listMessages"]): Mail["listMessages"];
-  /** A request of ours may have changed something: where somebody follows, it is told at once. */
-  changed(account: string): void;
   /** Its settings are others now: a connection under the old ones is no good. */
   settingsChanged(account: string): void;
   /** The account is in this state now, as far as this process knows. */
@@ -76,6 +74,11 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
     await known?.watcher.stop();
   };
 
+  // What a request of ours has changed is told without waiting for the mail server to say so.
+  core.causes.listen((account) => {
+    if (followed.has(account)) poke(account);
+  });
+
   const tend = setInterval(() => {
     for (const [account, { until }] of followed) if (until < Date.now() || !isOwned(account)) void end(account);
   }, TEND_EVERY_MS);
@@ -84,9 +87,6 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
   return {
     get size() {
       return followed.size;
-    },
-    changed: (account) => {
-      if (followed.has(account)) poke(account);
     },
     settingsChanged: (account) => {
       sequences.forget(account);

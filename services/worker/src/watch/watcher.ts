@@ -102,13 +102,16 @@ export class Watcher {
   }
 
   private pause(ms: number): Promise<void> {
+    const { signal } = this.stopped;
+    // Who listens for what has happened already waits in vain.
+    if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       const end = (): void => {
         clearTimeout(timer);
         resolve();
       };
-      this.stopped.signal.addEventListener("abort", end, { once: true });
+      signal.addEventListener("abort", end, { once: true });
     });
   }
 }

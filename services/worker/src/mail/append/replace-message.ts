@@ -42,7 +42,8 @@ export async function replaceMessage(
   call: Call,
 ): Promise<void> {
   const place = await placeOf(core, account, replacement.replaces);
-  await core.places.settling(account, place.mailbox, async () => {
+  const tellEnd = core.causes.begin(account.id, [replacement.replaces], call);
+  const settled = core.places.settling(account, place.mailbox, async () => {
     const old = await look(core, account, place, replacement, call);
     const flags = replacement.flags ?? old.row.state.flags;
     const message: NewMessage = { ...replacement, flags, mailbox: place.mailbox };
@@ -56,6 +57,7 @@ export async function replaceMessage(
     if (!isOver) await removeOld(core, account, old.row, stored, later);
     await knowAnew(core, account, replacement.replaces, stored, later);
   });
+  await settled.finally(tellEnd);
 }
 
 /** By REPLACE, which has no condition: the old one is looked at once more on the same connection. */

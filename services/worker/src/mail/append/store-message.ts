@@ -1,4 +1,4 @@
-import { type Call, Failure, isFailure } from "@postern/protocol";
+import { type Call, Failure, isFailure, packMessageId } from "@postern/protocol";
 import type { MailboxRecord, MessagePlace } from "@postern/store";
 import type { Appended } from "../../imap/session.ts";
 import { afterwards } from "../afterwards.ts";
@@ -56,7 +56,13 @@ export async function storeMessage(
   call: Call,
 ): Promise<StoredMessage> {
   const turn = await turnOf(account, message);
-  return core.storing.take(turn, () => store(core, account, message, call), call);
+  const work = async (): Promise<StoredMessage> => {
+    const stored = await store(core, account, message, call);
+    const id = packMessageId({ ...stored, accountKey: account.key, mailboxKey: stored.mailbox });
+    core.causes.note(account.id, [id], call);
+    return stored;
+  };
+  return core.storing.take(turn, work, call);
 }
 
 /** What is stored one after the other. */

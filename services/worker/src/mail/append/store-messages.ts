@@ -1,4 +1,4 @@
-import { type Call, Failure, isFailure } from "@postern/protocol";
+import { type Call, Failure, isFailure, packMessageId } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
 import type { AppendedAll } from "../../imap/session.ts";
 import { afterwards } from "../afterwards.ts";
@@ -39,11 +39,19 @@ export async function storeMessages(
   );
   try {
     const stored = messages.length > 1 ? await inTurn() : null;
+    noteCause(core, account, stored ?? [], call);
     return stored ?? (await storeApart(core, account, messages, call));
   } catch (error) {
     const failure = failureOf(error);
     return messages.map(() => failure);
   }
+}
+
+function noteCause(core: Core, account: AccountRef, stored: readonly Stored[], call: Call): void {
+  const ids = stored.flatMap((each) =>
+    each instanceof Failure ? [] : [packMessageId({ ...each, accountKey: account.key, mailboxKey: each.mailbox })],
+  );
+  if (ids.length > 0) core.causes.note(account.id, ids, call);
 }
 
 async function storeApart(

@@ -42,6 +42,13 @@ export class Results {
     return result?.ok === false && result.failure.code === "message-gone" && result.failure.outcome === "none";
   }
 
+  /** Ids of what messages have become that have others now, such as copies. */
+  made(): string[] {
+    return [...this.byId.values()].flatMap((each) =>
+      each.ok && each.message?.id !== undefined && each.message.id !== each.id ? [each.message.id] : [],
+    );
+  }
+
   of(id: string): ChangeResult {
     return this.byId.get(id) ?? { id, ok: false, failure: noSuchMessage().toJSON() };
   }
@@ -62,8 +69,13 @@ export async function runChanges(
   const results = new Results();
   const round: Round = { account, call, results, lane: messages.length > 50 ? "bulk" : "interactive" };
   const wishes = await locate(core, round, messages);
-  const end = await performAll(round, wishes, perform);
-  if (!end) await performAll(round, await movedMeanwhile(core, round, wishes), perform);
+  const tellEnd = core.causes.begin(account.id, [...new Set(messages.map(({ id }) => id))], call);
+  try {
+    const end = await performAll(round, wishes, perform);
+    if (!end) await performAll(round, await movedMeanwhile(core, round, wishes), perform);
+  } finally {
+    tellEnd(results.made());
+  }
   return { results: messages.map(({ id }) => results.of(id)) };
 }
 

@@ -41,7 +41,7 @@ export function arrivalsIn(copied: Copied | null, to: Destination): Arrivals | n
 /** The results of messages that are where they were to be brought: what was moved keeps its id, a copy has one of its own. */
 export async function tellArrived(
   core: Core,
-  { results, account }: Chunk,
+  { results, account, call }: Chunk,
   { kind, to }: Transfer,
   rows: readonly Row[],
   arrivals: Arrivals,
@@ -49,11 +49,13 @@ export async function tellArrived(
   const { mailbox, uidValidity } = to;
   const uids = rows.map(({ uid }) => arrivals.get(uid) ?? 0);
   const from = rows.map(({ place }) => place);
+  const place = { accountKey: account.key, mailboxKey: mailbox };
+  const born = uids.map((uid) => packMessageId({ ...place, uidValidity, uid }));
+  if (kind === "copy") core.causes.note(account.id, born, call);
   if (kind === "move") await core.places.noteMoved(account, from, { mailbox, uidValidity, uids }).catch(wasMoved);
   else await noteCopies(core, account, rows, { mailbox, uidValidity, uids });
-  const place = { accountKey: account.key, mailboxKey: mailbox };
   for (const [at, { target }] of rows.entries()) {
-    const id = kind === "move" ? target.id : packMessageId({ ...place, uidValidity, uid: uids[at] ?? 0 });
+    const id = kind === "move" ? target.id : (born[at] ?? "");
     results.done(target.id, { id, mailboxId: packMailboxId(place) });
   }
 }

@@ -68,7 +68,7 @@ class JobRoom implements Jobs {
       id: packJobId(account.key, crypto.getRandomValues(new Uint8Array(8))),
       version: 1,
       actor: call.actor,
-      work: JSON.stringify(action),
+      work: writeWork({ action, requestId: call.requestId }),
       state: "running",
       total: messages.length,
       done: 0,
@@ -163,14 +163,14 @@ class JobRoom implements Jobs {
 
   private async run(account: AccountRef, begun: JobRecord): Promise<void> {
     let record = begun;
-    const action = changeAction.parse(JSON.parse(record.work));
+    const work = readWork(record);
     while (record.nextPart < record.parts && !record.cancelRequested) {
       if (this.pausing.signal.aborted) return void (await this.put(account, record, { owner: null, leaseUntil: 0 }));
       const part = await this.store.part(account.id, record.id, record.nextPart);
       const targets = JSON.parse(part ?? "[]") as Target[];
       const isRepeated = record.begun;
       record = await this.put(account, record, { begun: true });
-      const done = await this.perform(account, record, action, targets, isRepeated);
+      const done = await this.perform(account, record, work, targets, isRepeated);
       if (done === "left") {
         await this.put(account, record, { begun: false, owner: null, leaseUntil: 0 });
         return;
@@ -189,14 +189,14 @@ class JobRoom implements Jobs {
   /** `left`: this process does not act for the account any more, and nothing of the part was done. */
   private async perform(
     account: AccountRef,
-    { id, actor }: JobRecord,
-    action: ChangeAction,
+    { actor }: JobRecord,
+    { action, requestId }: Work,
     targets: Target[],
     isRepeated: boolean,
   ): Promise<{ results: ChangeResult[] } | { failure: FailureJson } | "left"> {
     for (let attempt = 0; ; attempt += 1) {
       const call: Call = {
-        requestId: id,
+        requestId,
         actor,
         deadline: Date.now() + PART_MS,
         signal: neverAborts,
@@ -257,6 +257,19 @@ class JobRoom implements Jobs {
       base = now;
     }
   }
+}
+
+/** What is to be done, and the request that wanted it. */
+interface Work {
+  action: ChangeAction;
+  requestId: string;
+}
+
+const writeWork = ({ action, requestId }: Work): string => JSON.stringify({ ...action, requestId });
+
+function readWork({ id, work }: JobRecord): Work {
+  const { requestId = id, ...action } = JSON.parse(work) as { requestId?: string };
+  return { action: changeAction.parse(action), requestId };
 }
 
 function isOrphan({ state, leaseUntil }: JobRecord): boolean {

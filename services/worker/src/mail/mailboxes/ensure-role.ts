@@ -1,5 +1,6 @@
 import { type Call, Failure, isFailure, type MailboxRole } from "@postern/protocol";
 import type { MailboxRecord } from "@postern/store";
+import { pathName } from "../causes.ts";
 import type { Core } from "../core.ts";
 import type { AccountRef } from "./registry.ts";
 
@@ -32,6 +33,7 @@ async function make(core: Core, account: AccountRef, role: MadeRole, paths: stri
   await core.sessions.use({ account: account.id, lane: "interactive", call }, async (session) => {
     for (const [at, path] of paths.entries()) {
       core.ownership.assertHeld(account.id);
+      const tellEnd = core.causes.begin(account.id, [pathName(path)], call);
       try {
         await session.create(path, role);
         // Mail programs show what is subscribed to; that one more is not shown harms nobody.
@@ -40,6 +42,8 @@ async function make(core: Core, account: AccountRef, role: MadeRole, paths: stri
       } catch (error) {
         if (isFailure(error, "mailbox-exists")) return;
         if (!session.usable || at === paths.length - 1) throw error;
+      } finally {
+        tellEnd();
       }
     }
   });

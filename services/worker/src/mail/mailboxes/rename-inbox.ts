@@ -1,5 +1,6 @@
-import { type Call, Failure } from "@postern/protocol";
+import { type Call, Failure, packMailboxId } from "@postern/protocol";
 import type { ImapSession } from "../../imap/session.ts";
+import { insideName } from "../causes.ts";
 import type { Core } from "../core.ts";
 import { create } from "../create-mailbox.ts";
 import { noSuchMailbox } from "../open-mailbox.ts";
@@ -29,7 +30,12 @@ export async function emptyInbox(
   const [from, to] = [records.get("INBOX"), records.get(path)];
   if (!from || !to) throw noSuchMailbox();
   const inbox = { key: from.key, path: "INBOX" };
-  await core.places.settling(account, to.key, () => moveAll(core, account, inbox, { key: to.key, path }, call));
+  const name = insideName(packMailboxId({ accountKey: account.key, mailboxKey: from.key }));
+  const tellEnd = core.causes.begin(account.id, [name], call);
+  const moving = core.places.settling(account, to.key, () =>
+    moveAll(core, account, inbox, { key: to.key, path }, call),
+  );
+  await moving.finally(tellEnd);
   return path;
 }
 

@@ -34,6 +34,8 @@ export interface Places {
    * meanwhile waits, so that nobody ever sees one under another id. `work` must not read ids of that mailbox itself.
    */
   settling<T>(account: AccountRef, mailbox: number, work: () => Promise<T>): Promise<T>;
+  /** What is read while no message moves: moves that would begin meanwhile wait. */
+  stilled<T>(account: AccountRef, call: Call, read: () => Promise<T>): Promise<T>;
   /** Waits for the moves of an account, or into one of its mailboxes, that are under way. */
   settled(account: AccountRef, call: Call, mailbox?: number | null): Promise<void>;
   /**
@@ -160,6 +162,7 @@ export function createPlaces(store: PlaceStore, ownership: Ownership): Places {
           for (const name of [null, mailbox]) raise(account, name);
         }
       }),
+    stilled: (account, call, read) => settling.stilled(scopeOf(account), (over) => within(call, "MOVE", over), read),
     settled: (account, call, mailbox = null) => settled(nameOf(account, mailbox), call),
     turn: (account, mailbox) => comings.get(nameOf(account, mailbox)) ?? 0,
   };
