@@ -209,7 +209,15 @@ export class Round {
       const gone = await this.heldOf(seen, seen).all();
       const { key: mailbox, uidValidity } = seen;
       const mailboxNow = isShell ? emptyHead(seen) : seen;
-      this.looks.set(mailbox, { mailbox, uidValidity, knownValidity: uidValidity, present: [], gone, fresh: new Map(), mailboxNow });
+      this.looks.set(mailbox, {
+        mailbox,
+        uidValidity,
+        knownValidity: uidValidity,
+        present: [],
+        gone,
+        fresh: new Map(),
+        mailboxNow,
+      });
       if (isShell) continue;
       this.last.push({ ...this.common(seen), type: "mailbox.deleted", mailbox: this.mailbox(seen) });
       this.heads.set(mailbox, null);
@@ -313,9 +321,8 @@ export class Round {
         () => true,
       ),
     );
-    const common = this.common();
     const event = (type: "mailbox.created" | "mailbox.deleted", of: { key: number; path: string }): NewEvent => ({
-      ...common,
+      ...this.common(of),
       type,
       mailbox: this.mailbox(of),
     });
@@ -323,7 +330,7 @@ export class Round {
       ...created.map((each) => event("mailbox.created", each)),
       ...renamed.map(
         ({ now, path }): NewEvent => ({
-          ...common,
+          ...this.common(now),
           type: "mailbox.renamed",
           mailbox: this.mailbox(now),
           previous: { path },

@@ -4,7 +4,7 @@ import { insideName } from "../mail/causes.ts";
 import { getMessages } from "../mail/get-messages.ts";
 import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import type { Namer } from "./namer.ts";
-import type { Before, Change } from "./reconcile.ts";
+import type { At, Before, Change } from "./reconcile.ts";
 import { flagsIn } from "./seen.ts";
 
 const SUMMARY: MessageField[] = ["id", "subject", "from", "receivedAt"];
@@ -74,7 +74,10 @@ function eventOf(account: AccountRef, namer: Namer, { before, after }: Change, t
 }
 
 /** Another message has its id: a draft that was written anew. */
-function isReplaced({ message: before, uidValidity }: Before, { message: after, uidValidity: validityNow }: At): boolean {
+function isReplaced(
+  { message: before, uidValidity }: Before,
+  { message: after, uidValidity: validityNow }: At,
+): boolean {
   if (uidValidity !== validityNow || before.uid === after.uid) return false;
   return before.guid === null || before.guid !== after.guid;
 }
