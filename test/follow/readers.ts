@@ -199,7 +199,7 @@ export function graphqlWsReader(replica: Replica, where: Where): Reader {
   const options = { url: `${url.replace("http", "ws")}/graphql`, retryAttempts: 0 };
   const connectionParams = { authorization: `Bearer ${token}` };
   return new GraphqlReader("graphql-transport-ws", replica, where, () => {
-    return createWsClient({ ...options, connectionParams }) as unknown as GraphqlClient;
+    return createWsClient({ ...options, connectionParams });
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isFailure } from "@postern/protocol";
-import type { FetchedMessage, ImapSession } from "../imap/session.ts";
+import type { FetchedMessage, ImapSession, MailboxStatus } from "../imap/session.ts";
 import type { OpenMailbox } from "../mail/open-mailbox.ts";
 import { type Facts, fetchFacts } from "../mail/rows/facts.ts";
 import type { Found } from "./reconcile.ts";
@@ -156,4 +156,23 @@ function shortened(guid: string): string {
     .update(guid)
     .digest("hex")
     .slice(0, 2 * GUID_OCTETS);
+}
+
+/** What both looks at a mailbox have found, against what is written. */
+export function merged(before: Look, now: Look, held: Knowledge): Look {
+  const gone = new Map([...before.gone, ...now.gone].map((message) => [message.uid, message]));
+  const present = new Map([...before.present, ...now.present].map((message) => [message.uid, message]));
+  for (const { uid } of now.gone) present.delete(uid);
+  // What came and went meanwhile was never there.
+  const known = [...gone.values()].flatMap(({ uid }) => held.of(uid) ?? []);
+  const fresh = new Map([...before.fresh, ...now.fresh].filter(([uid]) => present.has(uid)));
+  return { ...now, knownValidity: before.knownValidity, fresh, gone: known, present: [...present.values()] };
+}
+
+/** Without CONDSTORE nothing tells of flags: there is always something to look at. */
+export function isSame(seen: SeenMailbox, status: MailboxStatus): boolean {
+  const { uidValidity, uidNext, highestModseq, messages } = status;
+  if (seen.uidValidity !== uidValidity || seen.count !== messages) return false;
+  if (highestModseq === null) return messages === 0;
+  return seen.highestModseq === highestModseq.toString() && (uidNext === null || seen.uidNext === uidNext);
 }

@@ -1,6 +1,5 @@
 import { type Call, isFailure, type NewEvent, packMailboxId } from "@postern/protocol";
 import type { EventLog, LogStep, MailboxRecord } from "@postern/store";
-import type { MailboxStatus } from "../imap/session.ts";
 import { pathName } from "../mail/causes.ts";
 import type { Core } from "../mail/core.ts";
 import { inParallel } from "../mail/list/in-parallel.ts";
@@ -9,7 +8,7 @@ import type { AccountRef } from "../mail/mailboxes/registry.ts";
 import { isSelectable } from "../mail/mailboxes/tree.ts";
 import { type OpenMailbox, openMailbox } from "../mail/open-mailbox.ts";
 import { Held } from "./held.ts";
-import { KnownSince, type Look, look } from "./look.ts";
+import { KnownSince, type Look, isSame, look, merged } from "./look.ts";
 import { Namer } from "./namer.ts";
 import { type Before, type Change, reconcile } from "./reconcile.ts";
 import type { Opening } from "./opening.ts";
@@ -369,23 +368,4 @@ export class Round {
 
 function emptyHead({ key, path }: { key: number; path: string }): SeenMailbox {
   return { key, path, uidValidity: 0, uidNext: 0, highestModseq: null, unseen: null, count: 0, pieces: [] };
-}
-
-/** Without CONDSTORE nothing tells of flags: there is always something to look at. */
-function isSame(seen: SeenMailbox, status: MailboxStatus): boolean {
-  const { uidValidity, uidNext, highestModseq, messages } = status;
-  if (seen.uidValidity !== uidValidity || seen.count !== messages) return false;
-  if (highestModseq === null) return messages === 0;
-  return seen.highestModseq === highestModseq.toString() && (uidNext === null || seen.uidNext === uidNext);
-}
-
-/** What both looks at a mailbox have found, against what is written. */
-function merged(before: Look, now: Look, held: Held): Look {
-  const gone = new Map([...before.gone, ...now.gone].map((message) => [message.uid, message]));
-  const present = new Map([...before.present, ...now.present].map((message) => [message.uid, message]));
-  for (const { uid } of now.gone) present.delete(uid);
-  // What came and went meanwhile was never there.
-  const known = [...gone.values()].flatMap(({ uid }) => held.of(uid) ?? []);
-  const fresh = new Map([...before.fresh, ...now.fresh].filter(([uid]) => present.has(uid)));
-  return { ...now, knownValidity: before.knownValidity, fresh, gone: known, present: [...present.values()] };
 }
