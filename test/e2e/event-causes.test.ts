@@ -115,6 +115,14 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         201,
       );
       assert.deepEqual(stored.types, ["message.created"]);
+      const uploads: string[] = [];
+      for (const subject of ["First", "Second"]) {
+        const made = await ask("/v1/accounts/alice/uploads", { body: write({ subject }), headers: rfc822 });
+        uploads.push(idOf(made));
+      }
+      const items = uploads.map((upload) => ({ upload, mailbox: "inbox" }));
+      const imported = await caused("/messages/import", { body: { items } });
+      assert.deepEqual(imported.types, ["message.created", "message.created"]);
       const draft = { to: [{ address: "bob@example.com" }], subject: "A draft", text: "Dear Bob" };
       const composed = await caused("/messages?mailbox=drafts&flags=%5CDraft", { body: draft }, 201);
       assert.deepEqual(composed.types, ["message.created"]);
