@@ -116,6 +116,16 @@ function suite(options: Options): void {
     assert.deepEqual(await ids("Box"), [copy]);
   });
 
+  it("are gone where two copies came that nobody has seen, whichever is seen first", async () => {
+    const { plain, ids, get } = await withLetters(2, "Box", "Other");
+    const [other = "", known = ""] = await ids("INBOX");
+    await plain.command("UID COPY 1 Box");
+    await move(plain, "1", "Other");
+    const shown = [...(await ids("Box")), ...(await ids("Other"))];
+    assert.equal(new Set([...shown, known]).size, 3);
+    assert.deepEqual(await get(other, known), ["m1 in INBOX", "message-gone"]);
+  });
+
   for (const first of ["the id", "the copy"])
     it(`are never of copies that were there while the original was still seen, ${first} asked for first`, async () => {
       const { id, plain, ids, get } = await withLetters(2, "Box");

@@ -190,6 +190,12 @@ export function countOf(records: Iterable<MailboxRecord>): number {
   return count;
 }
 
+/** The highest UIDNEXT that was known at a count: what came later has a UID from there on. */
+export function knownNext(record: MailboxRecord, uidValidity: number, count: number): number {
+  if (record.uidValidity !== uidValidity) return 1;
+  return record.sightings.findLast(([at]) => at <= count)?.[1] ?? 1;
+}
+
 /** The count by which the message at this place had certainly arrived; infinite where nothing tells. */
 export function arrivedBy(record: MailboxRecord, { uidValidity, uid }: Omit<MessagePlace, "mailbox">): number {
   if (record.uidValidity !== uidValidity) return Infinity;

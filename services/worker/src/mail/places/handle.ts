@@ -76,5 +76,10 @@ export function birthIn(id: string): MessagePlace | null {
  * certain: the message was seen in its place when the other had arrived. What Gmail shows in several mailboxes is one message.
  */
 export function wasBeside(handle: string, arrivedBy: number, seenAt: number): boolean {
-  return !handle.startsWith("gmail:") && arrivedBy <= seenAt;
+  return !isOneMessage(handle) && arrivedBy <= seenAt;
+}
+
+/** Whether all that is known by it is one message, in however many mailboxes it is shown. */
+export function isOneMessage(handle: string): boolean {
+  return handle.startsWith("gmail:");
 }

@@ -8,6 +8,7 @@ import { fetchFacts, type Facts } from "../rows/facts.ts";
 import { emptyAmong } from "./empty.ts";
 import { evidenceKinds, handleOf, wasBeside } from "./handle.ts";
 import { textOf } from "./memory.ts";
+import { soughtElsewhere } from "./rivals.ts";
 
 type Opened = Omit<OpenMailbox, "idsOf">;
 
@@ -182,24 +183,34 @@ interface Disputed extends Evidence {
 async function settle(core: Core, open: Opened, disputed: readonly Disputed[]): Promise<void> {
   const { account, record, state } = open;
   const births = disputed.flatMap(({ known }) => known);
+  const handles = disputed.flatMap(({ known, handle }) => known.map(() => handle));
   const places = await core.places.whereAre(account, births);
-  const empty = await emptyAmong(core, open, places);
+  const formers = places.map((place, at) => ({ place, handle: handles[at] ?? "" }));
+  const empty = await emptyAmong(core, open, formers);
   const seen = await core.places.lastSeen(
     account,
     births.map((each, at) => ({ birth: each, place: places[at] ?? each })),
   );
-  const moves = disputed.flatMap(({ birth, handle, known }) => {
+  const possible = disputed.flatMap(({ birth, handle, known }) => {
     const left = known.flatMap((each) => {
       const at = births.indexOf(each);
-      const place = places[at] ?? each;
-      const isCopy = wasBeside(handle, arrivedBy(record, birth), seen[at] ?? 0);
-      return empty.has(textOf.place(place)) && !isCopy ? [place] : [];
+      const [place, seenAt] = [places[at] ?? each, seen[at] ?? 0];
+      const isCopy = wasBeside(handle, arrivedBy(record, birth), seenAt);
+      return empty.has(textOf.place(place)) && !isCopy ? [{ place, seen: seenAt }] : [];
     });
     const claimants = disputed.filter((other) => other.handle === handle).length;
     const [from] = left;
-    const isOne = new Set(left.map(textOf.place)).size === 1;
-    return from && isOne && claimants === 1 ? [{ from, uid: birth.uid }] : [];
+    const isOne = new Set(left.map(({ place }) => textOf.place(place))).size === 1;
+    return from && isOne && claimants === 1 ? [{ from: from.place, seen: from.seen, handle, uid: birth.uid }] : [];
   });
+  const doubtful = await soughtElsewhere(core, open, possible);
+  const moves = possible.filter(({ handle }) => !doubtful.has(handle));
+  // What may be either of two is neither, also when only one of them is left to ask.
+  const lost = possible.filter(({ handle }) => doubtful.has(handle));
+  await core.places.noteGone(
+    account,
+    lost.map(({ from }) => from),
+  );
   await core.places.noteMoved(
     account,
     moves.map(({ from }) => from),
