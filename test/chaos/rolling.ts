@@ -51,7 +51,8 @@ export function startSteady(world: World, { clients, perSecond }: { clients: num
     while (!over.signal.aborted) {
       const due = began + (started * 1_000) / perSecond;
       const turn = (started += 1);
-      if (due > performance.now()) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+      const early = due - performance.now();
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
       const asked = performance.now();
       const wrong = await ask(account, turn)
         .catch(() => ask(account, turn + 1))

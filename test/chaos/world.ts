@@ -153,9 +153,12 @@ export class World {
   /** Ends one; SIGTERM must be followed by an end in order. */
   async end({ process, log }: Service, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const exited = once(process, "exit");
+    const began = performance.now();
     process.kill(signal);
     const [code] = await exited;
-    if (signal === "SIGTERM" && code !== 0) this.badEnds.push(`${String(code)}: ${log.slice(-3).join("")}`);
+    const seconds = (performance.now() - began) / 1_000;
+    if (signal === "SIGTERM" && code !== 0)
+      this.badEnds.push(`${String(code)} after ${seconds.toFixed(1)} s: ${log.slice(-3).join("")}`);
   }
 
   async stop(): Promise<void> {

@@ -28,7 +28,13 @@ async function newStore(t: TestContext): Promise<Store> {
   return store;
 }
 
-function newProcess(t: TestContext, leases: LeaseStore, name: string, ttlMs: number | null = TTL_MS): Process {
+function newProcess(
+  t: TestContext,
+  leases: LeaseStore,
+  name: string,
+  ttlMs: number | null = TTL_MS,
+  leavingMs?: { streams: number; calls: number },
+): Process {
   const clock = { now: 0 };
   const hands: Clock = {
     now: () => ({ monotonic: clock.now, wall: clock.now }),
@@ -43,6 +49,7 @@ function newProcess(t: TestContext, leases: LeaseStore, name: string, ttlMs: num
     close: async (account) => void did.push(`closed ${account}`),
     onError: () => undefined,
     clock: hands,
+    ...(leavingMs && { leavingMs }),
   });
   t.after(() => ownership.end());
   return { ownership, clock, did };
@@ -176,6 +183,26 @@ test("who leaves lets calls end, holds up new ones, and sends them on when it ha
   await Promise.all([leaving, elsewhere]);
   assert.deepEqual(did, ["closed a", "cut a"]);
   assert.equal(await store.leases.ownerOf("a"), null);
+});
+
+test("who leaves cuts off calls that do not end, and takes no leave of mail servers that say nothing", async (t) => {
+  const store = await newStore(t);
+  const { ownership, did } = newProcess(t, store.leases, "one", TTL_MS, { streams: 0, calls: 1 });
+  const started = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<unknown>();
+  const mail = guardMail(
+    mailThat(() => {
+      started.resolve();
+      return end.promise;
+    }),
+    ownership,
+  );
+  const running = mail.getQuota({ account: "a" }, newCall());
+  await started.promise;
+  await ownership.handOver();
+  assert.deepEqual(did, ["cut a", "closed a", "cut a"]);
+  end.reject(new Error("cut off"));
+  await assert.rejects(running, (error) => error instanceof Misdirected);
 });
 
 test("who is told that the owner was asked in vain waits until the account is free", async (t) => {

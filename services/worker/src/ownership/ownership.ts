@@ -19,6 +19,8 @@ export interface OwnershipOptions {
   close: (account: string) => Promise<void>;
   onError: (error: unknown) => void;
   clock?: Clock;
+  /** Of a hand-over: how long downloads may go on before calls are held up, and those calls before they are cut off. */
+  leavingMs?: { streams: number; calls: number };
 }
 
 /** The accounts that this process acts for. */
@@ -49,9 +51,7 @@ export interface LiveOwnership extends Ownership {
 /** Longest wait for a store that is away, or a claim that is not yet certain, before the call is let try elsewhere. */
 const STORE_PATIENCE_MS = 3_000;
 const BETWEEN_CLAIMS_MS = 100;
-/** Of a hand-over: downloads may go on for so long before calls are held up, and those calls then have the rest. */
-const STREAMS_MS = 15_000;
-const CALLS_MS = 19_000;
+const LEAVING_MS = { streams: 15_000, calls: 19_000 };
 
 export function createOwnership(options: OwnershipOptions): LiveOwnership {
   return new Accounts(options);
@@ -172,7 +172,8 @@ class Accounts implements LiveOwnership {
   async handOver(): Promise<void> {
     this.isLeaving = true;
     await Promise.allSettled(this.claiming.values());
-    const [streams, calls] = [AbortSignal.timeout(STREAMS_MS), AbortSignal.timeout(CALLS_MS)];
+    const ms = this.options.leavingMs ?? LEAVING_MS;
+    const [streams, calls] = [AbortSignal.timeout(ms.streams), AbortSignal.timeout(ms.calls)];
     await Promise.all([...this.owns].map(([account, owned]) => this.leave(account, owned, streams, calls)));
   }
 
@@ -180,6 +181,8 @@ class Accounts implements LiveOwnership {
     await owned.untilNoStreams(streams);
     owned.isLeaving = true;
     await owned.untilIdle(calls);
+    // What waits for a mail server that says nothing is not worth a farewell that it would not answer either.
+    if (!owned.isIdle) this.options.cut(account);
     await this.letGo(account, owned);
   }
 
