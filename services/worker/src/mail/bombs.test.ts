@@ -181,6 +181,19 @@ const bombs: Record<string, { source: string; cut?: (keyof Message)[] }> = {
       "BEGIN:VCALENDAR\r\n".repeat(15_000),
     ),
   },
+  "a calendar whose time changes every second": {
+    source: lines(
+      "Subject: c",
+      "MIME-Version: 1.0",
+      "Content-Type: text/calendar",
+      "",
+      "BEGIN:VCALENDAR",
+      "BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200",
+      "RRULE:FREQ=SECONDLY\r\nEND:STANDARD\r\nEND:VTIMEZONE",
+      "BEGIN:VEVENT\r\nUID:x\r\nDTSTART;TZID=x:20260101T000000\r\nDURATION:P99999999999D\r\nEND:VEVENT",
+      "END:VCALENDAR",
+    ),
+  },
   "a calendar of ten thousand events": {
     source: lines(
       "Subject: c",

@@ -117,3 +117,8 @@ test("HTML that is nothing but beginnings of tags does not keep anybody busy", (
 test("plain text among HTML is shown as it is, and never as mark-up", () => {
   assert.equal(htmlOfText("a <b> & c\nd"), '<div style="white-space:pre-wrap">a &lt;b&gt; &amp; c\nd</div>');
 });
+
+test("a page's title is no part of its text, where it has no body either", () => {
+  assert.equal(textOfHtml("<title>Untitled</title><style>p{}</style><p>Hello</p>"), "Hello");
+  assert.equal(textOfHtml("<html><head><title>Untitled</title></head><body><p>Hello</p></body></html>"), "Hello");
+});

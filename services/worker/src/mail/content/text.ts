@@ -59,6 +59,7 @@ const asText: HtmlToTextOptions = {
   limits: { maxDepth: 60, maxChildNodes: 2_000, ellipsis: "…" },
   selectors: [
     { selector: "img", format: "skip" },
+    { selector: "title", format: "skip" },
     { selector: "a", options: { hideLinkHrefIfSameAsText: true, ignoreHref: true } },
     ...["h1", "h2", "h3", "h4", "h5", "h6"].map((selector) => ({ selector, options: { uppercase: false } })),
     { selector: "table", format: "block" },
