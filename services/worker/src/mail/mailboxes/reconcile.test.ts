@@ -123,6 +123,26 @@ describe("reconciling what is known with what is listed", () => {
     assert.equal(now.length, 3);
   });
 
+  it("takes one that cannot be opened along with what is below it", () => {
+    const box = (made: number, path: string): Real => ({ made, path, uidValidity: made + 10, uidNext: 3 });
+    const shelf = (path: string): ListedMailbox => ({ ...listed(box(9, path), false), status: null });
+    const take = (known: readonly MailboxRecord[], now: number, ...there: ListedMailbox[]): MailboxRecord[] => {
+      const { add, update } = reconcile(known, there, now);
+      const byKey = new Map([...known, ...update].map((record) => [record.key, record]));
+      return [...byKey.values(), ...add.map((record, at) => ({ ...record, key: byKey.size + at + 1 }))];
+    };
+    const before = [shelf("a"), shelf("a/b"), listed(box(1, "a/b/c"), false), listed(box(2, "a/d"), false)];
+    const after = [shelf("x"), shelf("x/b"), listed(box(1, "x/b/c"), false), listed(box(2, "x/d"), false)];
+    const known = take([], 1, ...before);
+    const now = take(known, 2, ...after);
+    assert.deepEqual(
+      now.map(({ key, path, goneAt }) => [key, path, goneAt]),
+      known.map(({ key, path }) => [key, path.replace("a", "x"), null]),
+    );
+    const apart = [shelf("x"), shelf("y"), listed(box(1, "x/b/c"), false), listed(box(2, "y/d"), false)];
+    assert.equal(take(known, 2, ...apart).find(({ path }) => path === "a")?.goneAt, 2);
+  });
+
   it("knows a mailbox again that was out of sight for a while", () => {
     const real = [{ made: 1, path: "a", uidValidity: 7, uidNext: 3 }];
     const gone = apply(apply([], real, false, 1), [], false, 2);

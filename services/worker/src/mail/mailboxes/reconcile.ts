@@ -4,7 +4,8 @@ import type { ListedMailbox } from "../../imap/session.ts";
 /**
  * What LIST shows against what is known: which known mailbox each listed one is, which are new, and which are gone.
  * Pure. A mailbox keeps its key over a rename where the server gives something to tell it by: an equal MAILBOXID
- * (RFC 8474), or a vanished path and one new path alone that has its UIDVALIDITY and a UIDNEXT not below the known one.
+ * (RFC 8474), or a vanished path and one new path alone that has its UIDVALIDITY and a UIDNEXT not below the known one; one
+ * that cannot be opened, where all that was below it has gone to the same place.
  */
 export function reconcile(
   known: readonly MailboxRecord[],
@@ -43,6 +44,7 @@ function match(known: readonly MailboxRecord[], listed: readonly ListedMailbox[]
   for (const [mailbox, record] of onlyPairs(free(), sameObject)) pair(mailbox, record);
   for (const [mailbox, record] of onlyPairs(free(), samePlace)) pair(mailbox, record);
   for (const [mailbox, record] of onlyPairs(free(), movedHere)) pair(mailbox, record);
+  for (const [mailbox, record] of onlyPairs(free(), above(found))) pair(mailbox, record);
   // What is left at a known path is the path made anew, or its mailbox reset: the ids made before are gone either way.
   for (const [mailbox, record] of onlyPairs(free(), reset)) pair(mailbox, record);
   return found;
@@ -104,6 +106,28 @@ const movedHere: Rule = {
   test: (record, { status }) =>
     status !== null && mayBeSameObject(record, status.mailboxId) && continues(record, status),
 };
+
+/** What cannot be opened has nothing to be known by: it went where all that was below it went. */
+function above(found: Found): Rule {
+  const moved = new Map<string, Set<string>>();
+  for (const [{ path, delimiter }, record] of found) {
+    if (delimiter === null || path === record.path) continue;
+    let [from, to] = [record.path.split(delimiter), path.split(delimiter)];
+    while (from.length > 1 && to.length > 1 && from.at(-1) === to.at(-1)) {
+      [from, to] = [from.slice(0, -1), to.slice(0, -1)];
+      const name = from.join(delimiter);
+      moved.set(name, (moved.get(name) ?? new Set()).add(to.join(delimiter)));
+    }
+  }
+  return {
+    known: ({ path, goneAt, uidValidity }) => {
+      const [target, ...others] = moved.get(path) ?? [];
+      return goneAt === null && uidValidity === null && others.length === 0 ? (target ?? null) : null;
+    },
+    listed: ({ path }) => path,
+    test: (_, { status }) => status === null,
+  };
+}
 
 const reset: Rule = {
   known: (record) => (record.goneAt === null ? record.path : null),
