@@ -41,6 +41,11 @@ export class Follower {
     ];
   }
 
+  /** Nobody can follow by it any more, though others may by another. */
+  get isOver(): boolean {
+    return this.over !== null;
+  }
+
   get head(): Position {
     return this.end;
   }

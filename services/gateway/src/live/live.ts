@@ -70,12 +70,17 @@ export function createLive({ mail, store }: LiveOptions): Live {
     followers.set(account, known);
     try {
       const follower = await known;
-      follower.listeners += 1;
-      return follower;
+      if (!follower.isOver) {
+        follower.listeners += 1;
+        return follower;
+      }
     } catch (error) {
       if (followers.get(account) === known) followers.delete(account);
       throw error;
     }
+    // It was further than the log is now, which has lost its end: whoever comes is to follow the log as it is.
+    if (followers.get(account) === known) followers.delete(account);
+    return borrow(account, call);
   };
 
   const giveBack = (account: string, follower: Follower): void => {

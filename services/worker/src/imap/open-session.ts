@@ -9,7 +9,7 @@ import { expunge, uidExpunge } from "./commands/expunge.ts";
 import { fetch } from "./commands/fetch.ts";
 import { fetchPiece } from "./commands/fetch-piece.ts";
 import { list } from "./commands/list.ts";
-import { idle, notify, wait } from "./commands/listen.ts";
+import { ANSWER_MS, idle, notify, wait } from "./commands/listen.ts";
 import { quota } from "./commands/quota.ts";
 import { replace } from "./commands/replace.ts";
 import { search, searchCount, searchWindow, type Window } from "./commands/search.ts";
@@ -258,11 +258,11 @@ export class Session implements OpenSession {
     return this.tellsByUid ? vanishedSince(this.wire, modseq, upTo) : null;
   }
 
-  async listen(onNews: () => void, until: AbortSignal): Promise<void> {
+  async listen(onNews: () => void, until: AbortSignal, answerMs = ANSWER_MS): Promise<void> {
     this.onNews = onNews;
     try {
-      if (this.abilities.idle) await idle(this.wire, until);
-      else await wait(this.wire, until);
+      if (this.abilities.idle) await idle(this.wire, until, answerMs);
+      else await wait(this.wire, until, answerMs);
     } finally {
       this.onNews = null;
     }

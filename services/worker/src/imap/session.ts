@@ -64,7 +64,7 @@ export interface ImapSession {
    * IDLE until `until` aborts: tells of whatever the server says meanwhile of the selected mailbox, and with `notify` of any.
    * Throws when the server falls silent: it is asked for a sign of life at the end.
    */
-  listen(onNews: () => void, until: AbortSignal): Promise<void>;
+  listen(onNews: () => void, until: AbortSignal, answerMs?: number): Promise<void>;
   /**
    * Has the server tell of all mailboxes beside the selected one (RFC 5465), or no more. False: it does not. While it does,
    * the session is good for listening alone.

@@ -11,7 +11,7 @@ import type { EventLog } from "@postern/store";
 import type { Core } from "../mail/core.ts";
 import { changesIn } from "./changes.ts";
 import { createSequences } from "./sequence.ts";
-import { Watcher } from "./watcher.ts";
+import { Watcher, type WatcherTimes } from "./watcher.ts";
 
 export interface WatchOptions {
   core: Core;
@@ -21,6 +21,16 @@ export interface WatchOptions {
   /** Whether this process is the one to act for the account. */
   isOwned: (account: string) => boolean;
   onError: (error: unknown, account: string) => void;
+  times?: Partial<WatchTimes>;
+}
+
+/** In milliseconds. */
+export interface WatchTimes {
+  /** For how long somebody follows who says so once. They say it again every 10 seconds. */
+  follow: number;
+  /** How often those who do no more are looked for. */
+  tendEvery: number;
+  watcher: Partial<WatcherTimes>;
 }
 
 export interface Watch {
@@ -42,12 +52,12 @@ interface Followed {
   watcher: Watcher;
 }
 
-/** Followers say again that they are there every 10 seconds. */
 const FOLLOW_MS = 35_000;
 const TEND_EVERY_MS = 5_000;
 const POKE_MS = 120_000;
 
-export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOptions): Watch {
+export function createWatch({ core, log, isWanted, isOwned, onError, times = {} }: WatchOptions): Watch {
+  const { follow: followMs = FOLLOW_MS, tendEvery = TEND_EVERY_MS, watcher: watcherTimes } = times;
   const sequences = createSequences({ core, log });
   const followed = new Map<string, Followed>();
   let isStopped = false;
@@ -60,12 +70,18 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
   };
 
   const newWatcher = (account: string): Watcher =>
-    new Watcher({ account, sessions: core.sessions, onNews: () => poke(account), isWanted: () => isWanted(account) });
+    new Watcher({
+      account,
+      sessions: core.sessions,
+      onNews: () => poke(account),
+      isWanted: () => isWanted(account),
+      times: watcherTimes,
+    });
 
   const follow = (account: string): void => {
     if (isStopped) return;
     const watcher = followed.get(account)?.watcher ?? newWatcher(account);
-    followed.set(account, { watcher, until: Date.now() + FOLLOW_MS });
+    followed.set(account, { watcher, until: Date.now() + followMs });
   };
 
   const end = async (account: string): Promise<void> => {
@@ -81,7 +97,7 @@ export function createWatch({ core, log, isWanted, isOwned, onError }: WatchOpti
 
   const tend = setInterval(() => {
     for (const [account, { until }] of followed) if (until < Date.now() || !isOwned(account)) void end(account);
-  }, TEND_EVERY_MS);
+  }, tendEvery);
   tend.unref();
 
   return {

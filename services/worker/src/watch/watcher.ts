@@ -9,21 +9,39 @@ export interface WatcherOptions {
   onNews: () => void;
   /** Whether somebody waits in vain for a connection of the account: then the one here is given up for a while. */
   isWanted: () => boolean;
+  times?: Partial<WatcherTimes> | undefined;
 }
 
-/** Without a sign of life for so long, a connection is looked at: one that is dead is noticed within a minute. */
-const LISTEN_MS = 45_000;
-/** Mailboxes whose state comes in one answer are looked at as often; where each has to be asked, or the server tells, seldom. */
-const ASK_EACH_MS = 5 * 60_000;
-/** Well below what the pool's deadlines and servers' own limits are. */
-const HOLD_MS = 20 * 60_000;
+/** All in milliseconds. */
+export interface WatcherTimes {
+  /** Without a sign of life for so long, a connection is looked at. */
+  listen: number;
+  /** Until it must have given one: together a dead connection is noticed within a minute. */
+  answer: number;
+  /** Mailboxes whose state comes in one answer are looked at as often as the connection; where each has to be asked, as seldom as this. */
+  askEach: number;
+  /** Well below what the pool's deadlines and servers' own limits are. */
+  hold: number;
+  /** For how long the connection is given up where somebody needs it. */
+  yield: number;
+  /** After the first failure, the second and so on. */
+  again: readonly number[];
+}
+
+const TIMES: WatcherTimes = {
+  listen: 45_000,
+  answer: 8_000,
+  askEach: 5 * 60_000,
+  hold: 20 * 60_000,
+  yield: 20_000,
+  again: [500, 2_000, 10_000, 30_000],
+};
 const WANTED_EVERY_MS = 500;
-const YIELD_MS = 20_000;
-const AGAIN_MS = [500, 2_000, 10_000, 30_000];
 
 /** Listens to one account's mail server over one connection, which never fetches, until it is stopped. */
 export class Watcher {
   private readonly options: WatcherOptions;
+  private readonly times: WatcherTimes;
   private readonly stopped = new AbortController();
   private readonly ended: Promise<void>;
   /** What the mailboxes' counters were last. */
@@ -32,6 +50,7 @@ export class Watcher {
 
   constructor(options: WatcherOptions) {
     this.options = options;
+    this.times = { ...TIMES, ...options.times };
     this.ended = this.run();
   }
 
@@ -47,12 +66,13 @@ export class Watcher {
         const isYielding = await this.hold();
         failures = 0;
         // What happened meanwhile was not heard.
-        if (isYielding) await this.pause(YIELD_MS);
+        if (isYielding) await this.pause(this.times.yield);
         this.options.onNews();
       } catch (error) {
         if (isFailure(error, "not-found") || isFailure(error, "account-disabled")) return;
         failures += 1;
-        await this.pause(AGAIN_MS[Math.min(failures, AGAIN_MS.length) - 1] ?? 0);
+        const { again } = this.times;
+        await this.pause(again[Math.min(failures, again.length) - 1] ?? 0);
       }
     }
   }
@@ -60,11 +80,11 @@ export class Watcher {
   /** On one connection. True: it was given up for somebody. */
   private async hold(): Promise<boolean> {
     const { account, sessions, isWanted } = this.options;
-    const until = AbortSignal.any([this.stopped.signal, AbortSignal.timeout(HOLD_MS)]);
+    const until = AbortSignal.any([this.stopped.signal, AbortSignal.timeout(this.times.hold)]);
     const call: Call = {
       requestId: "watch",
       actor: "postern",
-      deadline: Date.now() + HOLD_MS + LISTEN_MS,
+      deadline: Date.now() + this.times.hold + this.times.listen + this.times.answer,
       signal: new AbortController().signal,
       report: newReport(),
     };
@@ -86,18 +106,21 @@ export class Watcher {
     await session.examine("INBOX");
     const tellsAll = await session.notify(true);
     this.options.onNews();
+    const { listen, answer } = this.times;
     while (!until.aborted) {
-      await session.listen(this.options.onNews, AbortSignal.any([until, AbortSignal.timeout(LISTEN_MS)]));
+      const pause = AbortSignal.any([until, AbortSignal.timeout(listen)]);
+      await session.listen(this.options.onNews, pause, answer);
       if (!until.aborted) await this.lookAtOthers(session, session.abilities.listStatus && !tellsAll);
     }
     await session.notify(false);
   }
 
   private async lookAtOthers(session: ImapSession, isOften: boolean): Promise<void> {
-    if (!isOften && Date.now() - this.askedAt < ASK_EACH_MS) return;
+    if (!isOften && Date.now() - this.askedAt < this.times.askEach) return;
     this.askedAt = Date.now();
     const states = (await session.list({ counters: true })).map(stateOf).join("\n");
-    if (this.states !== null && states !== this.states) this.options.onNews();
+    // Nobody has heard what changed before the first look.
+    if (states !== this.states) this.options.onNews();
     this.states = states;
   }
 

@@ -1,23 +1,23 @@
 import { isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 
-/** Longest time without a sign of life; then the connection is taken for dead. */
-const ANSWER_MS = 8_000;
+/** Longest time until a sign of life, where one is asked for; then the connection is taken for dead. */
+export const ANSWER_MS = 8_000;
 
 /** IDLE (RFC 2177), ended by DONE when `until` aborts. */
-export async function idle(connection: Connection, until: AbortSignal): Promise<void> {
+export async function idle(connection: Connection, until: AbortSignal, answerMs: number): Promise<void> {
   let goesOn = false;
   const done = (): void => {
     if (!goesOn) return;
     connection.sayDone();
-    connection.answerWithin(ANSWER_MS);
+    connection.answerWithin(answerMs);
   };
   until.addEventListener("abort", done, { once: true });
   try {
     await connection.run({
       name: "IDLE",
       parts: ["IDLE"],
-      timeoutMs: ANSWER_MS,
+      timeoutMs: answerMs,
       onContinue: () => {
         goesOn = true;
         if (until.aborted) done();
@@ -30,7 +30,7 @@ export async function idle(connection: Connection, until: AbortSignal): Promise<
 }
 
 /** Without IDLE: waits, and asks for news and a sign of life. */
-export async function wait(connection: Connection, until: AbortSignal): Promise<void> {
+export async function wait(connection: Connection, until: AbortSignal, answerMs: number): Promise<void> {
   const over = Promise.withResolvers<void>();
   const end = (): void => over.resolve();
   until.addEventListener("abort", end, { once: true });
@@ -40,7 +40,7 @@ export async function wait(connection: Connection, until: AbortSignal): Promise<
   if (until.aborted) end();
   await over.promise;
   clearInterval(look);
-  await connection.run({ name: "NOOP", parts: ["NOOP"], timeoutMs: ANSWER_MS });
+  await connection.run({ name: "NOOP", parts: ["NOOP"], timeoutMs: answerMs });
 }
 
 /**
