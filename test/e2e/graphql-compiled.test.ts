@@ -66,6 +66,21 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       }
     });
 
+    test("takes a filter as a variable, each time", async () => {
+      const query = `query Q($filter: MessageFilter) {
+        account(id: "alice") { mailbox(role: INBOX) { messages(filter: $filter) { nodes { subject } } } } }`;
+      for (let round = 0; round < 3; round++) {
+        for (const [filter, subjects] of [
+          [{ or: [{ subject: "One" }, { not: { subject: "Two" } }] }, ["One"]],
+          [{ subject: "Two" }, ["Two"]],
+          [null, ["Two", "One"]],
+        ] as const) {
+          const nodes = subjects.map((subject) => ({ subject }));
+          assert.deepEqual((await run(query, { filter })).data, { account: { mailbox: { messages: { nodes } } } });
+        }
+      }
+    });
+
     test("runs the operation that is named, of several in one document", async () => {
       const query = `query A { account(id: "alice") { id } } query B { account(id: "alice") { state } }`;
       for (let round = 0; round < 3; round++) {

@@ -8,7 +8,6 @@ import {
   getVariableValues,
   GraphQLError,
   type GraphQLSchema,
-  Kind,
   Location,
   NoSchemaIntrospectionCustomRule,
 } from "graphql";
@@ -20,6 +19,7 @@ import type { FaceConfig } from "../config.ts";
 import { callFor } from "../http/calls.ts";
 import { htmlShower } from "../http/shown-html.ts";
 import type { Context, SubscriptionContext } from "./context.ts";
+import { isCompilable } from "./compilable.ts";
 import { limitCost } from "./cost.ts";
 import { readDocuments } from "./documents.ts";
 import { backgroundCall, type Live, type Watchdog } from "../live/index.ts";
@@ -66,8 +66,8 @@ export async function registerGraphql(
   app.graphql.addHook("preValidation", async (_, document) => demandText(document));
   app.graphql.addHook("preExecution", async (schema, document, context, variables) => {
     beforeExecution(schema, document, context as unknown as Context, variables ?? {});
-    // Compiled code is kept for a document's text, whichever of its operations was asked for: such a one is not compiled.
-    return countOperations(document) > 1 ? { document } : undefined;
+    // One that was touched is not compiled.
+    return isCompilable(schema, document) ? undefined : { document };
   });
   serveHttp(app, {
     access,
@@ -168,8 +168,4 @@ function beforeExecution(
 /** As mercurius says it of what it finds itself. */
 function malformed(errors: readonly GraphQLError[]): Error {
   return Object.assign(new Error("the request is malformed"), { code: "MER_ERR_GQL_VALIDATION", errors });
-}
-
-function countOperations({ definitions }: DocumentNode): number {
-  return definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length;
 }
