@@ -290,6 +290,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         moveMessages: `moveMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,
         copyMessages: `copyMessages(input: {${ids}, mailbox: "trash"}) { results { id } }`,
         deleteMessages: `deleteMessages(input: {${ids}}) { results { id } }`,
+        batchMessages: `batchMessages(input: {${ids}, action: {delete: {}}}) { results { id } }`,
       };
       // Whose a job is nobody can tell of one that is not there.
       const ofJobs = new Set(["job", "cancelJob"]);

@@ -275,6 +275,53 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[])
       assert.deepEqual(await dataOf(ask, '{ job(id: "job_nonsense") { id } }'), { job: null });
     });
 
+    test("GraphQL changes by filter, tells beforehand what that would be, and leaves much to a job", async () => {
+      const { other, at } = await start("graph-batch", 4);
+      const [one, two, three, four] = await list(at);
+      const shown = "results { id ok problem { code } } preview { count sample { id mailboxId } } job { state total }";
+      const query = `mutation ($input: BatchMessagesInput!) { batchMessages(input: $input) { ${shown} } }`;
+      const batch = async (input: object): Promise<unknown> =>
+        (await dataOf<{ batchMessages: unknown }>(ask, query, { input: { account: "graph-batch", ...input } }))
+          .batchMessages;
+      const refused = async (input: object): Promise<unknown> => {
+        const { errors } = await run(ask, query, { input: { account: "graph-batch", ...input } });
+        return errors?.map(({ extensions }) => extensions.code);
+      };
+      const none = { results: null, preview: null, job: null };
+      const done = (...messages: ({ id: string } | undefined)[]): object => ({
+        ...none,
+        results: messages.map((each) => ({ id: each?.id, ok: true, problem: null })),
+      });
+      const action = { move: "ARCHIVE" };
+      const filter = { or: [{ subject: "2" }, { subject: "3" }] };
+      const preview = { count: 2, sample: [three, two].map((each) => ({ id: each?.id, mailboxId: each?.mailboxId })) };
+      assert.deepEqual(await batch({ filter, mailbox: "inbox", action, dryRun: true }), { ...none, preview });
+      assert.deepEqual(await seen(other), ["1", "2", "3", "4"]);
+      assert.deepEqual(await batch({ filter, mailbox: "inbox", action }), done(three, two));
+      assert.deepEqual(
+        [await seen(other), (await seen(other, "Archive")).toSorted()],
+        [
+          ["1", "4"],
+          ["2", "3"],
+        ],
+      );
+      const flags = { add: ["\\Seen"] };
+      assert.deepEqual(await batch({ ids: [four?.id, one?.id], action: { flags } }), done(four, one));
+      assert.deepEqual(await seen(other), ["1 \\Seen", "4 \\Seen"]);
+      const many = Array.from({ length: 1_001 }, (_, number) => `msg_never${number}`);
+      assert.deepEqual(await batch({ ids: many, action: { delete: { permanent: true } } }), {
+        ...none,
+        job: { state: "RUNNING", total: 1_001 },
+      });
+      for (const input of [
+        { action },
+        { ids: [one?.id], filter, action },
+        { filter, ifMatch: ['"x"'], action },
+        { ids: [one?.id], action: { flags: {} } },
+      ])
+        assert.deepEqual(await refused(input), ["invalid-request"], JSON.stringify(input));
+    });
+
     test("a token without write changes nothing, and one without read is shown nothing of the mail", async () => {
       const { other, at } = await start("scopes", 1);
       const [one] = await list(at);

@@ -18,13 +18,13 @@ import { messageFieldsFor } from "./message-fields.ts";
 import { invalid, type MessageSource } from "./messages.ts";
 import { selectedAt } from "./selection.ts";
 
-interface ChangeInput {
+export interface ChangeInput {
   account: string;
   ids: string[];
-  ifMatch?: string[] | null;
+  ifMatch?: string[] | null | undefined;
 }
 
-interface Flags {
+export interface Flags {
   add?: string[] | null;
   remove?: string[] | null;
   set?: string[] | null;
@@ -33,7 +33,7 @@ interface Flags {
 type Input<I> = { input: I };
 
 /** A result, and whose message it is of. */
-interface ResultSource {
+export interface ResultSource {
   account: string;
   result: ChangeResult;
 }
@@ -42,7 +42,7 @@ type JobSource = Job;
 
 export const changeMutations = {
   updateMessages: async (_: unknown, { input }: Input<ChangeInput & { flags: Flags }>, context: Context) => {
-    const wanted = targetsOf(input, context);
+    const wanted = targetsOf(input, context.identity);
     const flags = flagChange.safeParse(given(input.flags));
     if (!flags.success) {
       const errors = flags.error.issues.map(({ path, message }) => ({
@@ -55,11 +55,11 @@ export const changeMutations = {
     return payload(input.account, results);
   },
   moveMessages: async (_: unknown, { input }: Input<ChangeInput & { mailbox: string }>, context: Context) => {
-    const wanted = { ...targetsOf(input, context), mailbox: mailboxOf(input.mailbox) };
+    const wanted = { ...targetsOf(input, context.identity), mailbox: mailboxOf(input.mailbox) };
     return payload(input.account, (await context.mail.moveMessages(wanted, context.call)).results);
   },
   copyMessages: async (_: unknown, { input }: Input<ChangeInput & { mailbox: string }>, context: Context) => {
-    const wanted = { ...targetsOf(input, context), mailbox: mailboxOf(input.mailbox) };
+    const wanted = { ...targetsOf(input, context.identity), mailbox: mailboxOf(input.mailbox) };
     return payload(input.account, (await context.mail.copyMessages(wanted, context.call)).results);
   },
   deleteMessages: async (
@@ -67,7 +67,7 @@ export const changeMutations = {
     { input }: Input<ChangeInput & { permanent?: boolean | null }>,
     context: Context,
   ) => {
-    const wanted = { ...targetsOf(input, context), permanent: input.permanent ?? false };
+    const wanted = { ...targetsOf(input, context.identity), permanent: input.permanent ?? false };
     return payload(input.account, (await context.mail.deleteMessages(wanted, context.call)).results);
   },
   emptyMailbox: async (_: unknown, { input }: Input<{ account: string; mailbox: string }>, context: Context) => {
@@ -112,13 +112,14 @@ async function accountOfJob(id: string, { accounts, identity }: Context): Promis
   return account !== null && canSee(identity, account) ? account : null;
 }
 
-function targetsOf(
+export function targetsOf(
   { account, ids, ifMatch }: ChangeInput,
-  { identity }: Context,
+  identity: Context["identity"],
+  most = MOST_AT_ONCE,
 ): { account: string; messages: Target[] } {
   requireAccount(identity, account, "write");
   if (!accountId.safeParse(account).success) throw new Failure("not-found", { detail: "There is no such account." });
-  if (ids.length < 1 || ids.length > MOST_AT_ONCE) throw invalid("input.ids", `must be 1 to ${MOST_AT_ONCE}`);
+  if (ids.length < 1 || ids.length > most) throw invalid("input.ids", `must be 1 to ${most}`);
   if (ifMatch && ifMatch.length !== ids.length) throw invalid("input.ifMatch", "goes with ids, one for each");
   const longest = ids.find((id) => id === "" || id.length > 200);
   if (longest !== undefined) throw invalid("input.ids", "holds what is no id");
@@ -130,18 +131,18 @@ function targetsOf(
 }
 
 /** Roles are written in capitals elsewhere in GraphQL. */
-function mailboxOf(ref: string): string {
+export function mailboxOf(ref: string, at = "input.mailbox"): string {
   const role = mailboxRole.safeParse(ref.toLowerCase());
   if (role.success) return role.data;
-  if (ref === "" || ref.length > 128) throw invalid("input.mailbox", "is neither an id nor a role");
+  if (ref === "" || ref.length > 128) throw invalid(at, "is neither an id nor a role");
   return ref;
 }
 
-function given(flags: Flags): Record<string, unknown> {
+export function given(flags: Flags): Record<string, unknown> {
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== null && value !== undefined));
 }
 
-function payload(account: string, results: readonly ChangeResult[]): { results: ResultSource[] } {
+export function payload(account: string, results: readonly ChangeResult[]): { results: ResultSource[] } {
   return { results: results.map((result) => ({ account, result })) };
 }
 

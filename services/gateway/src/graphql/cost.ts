@@ -58,6 +58,7 @@ const prices: Readonly<Record<string, Price>> = {
   "Mutation.moveMessages": { calls: 1 },
   "Mutation.copyMessages": { calls: 1 },
   "Mutation.deleteMessages": { calls: 1 },
+  "Mutation.batchMessages": { calls: 1 },
   "Mutation.emptyMailbox": { calls: 1 },
   "Mutation.appendMessage": { calls: 1 },
   "Mutation.replaceMessage": { calls: 1 },

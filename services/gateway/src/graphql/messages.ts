@@ -26,7 +26,7 @@ export interface ConnectionArguments {
   before?: string | null;
 }
 
-type GraphqlFilter = Record<string, unknown>;
+export type GraphqlFilter = Record<string, unknown>;
 
 export interface MessageConnection {
   edges: { cursor: string; node: MessageSource }[];

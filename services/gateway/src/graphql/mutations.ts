@@ -1,5 +1,6 @@
 import { type Account, accountInput, type AccountPatch, accountPatch, Failure } from "@postern/protocol";
 import { requireAccount, requireScope } from "../access/index.ts";
+import { batchMessages } from "./batch.ts";
 import { changeMutations } from "./changes.ts";
 import type { Context } from "./context.ts";
 import { definedOf, type Input, known, parse } from "./inputs.ts";
@@ -61,6 +62,7 @@ export const mutations = {
     return { id: input.id };
   },
   ...changeMutations,
+  batchMessages,
 };
 
 /** The secret is one of several in GraphQL, and lies beside the rest within. */

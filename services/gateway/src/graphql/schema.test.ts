@@ -156,6 +156,7 @@ describe("the GraphQL schema", () => {
       "moveMessages",
       "copyMessages",
       "deleteMessages",
+      "batchMessages",
       "emptyMailbox",
       "cancelJob",
     ]);
