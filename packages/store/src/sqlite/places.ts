@@ -93,7 +93,7 @@ export function sqlitePlaces(database: Database): PlaceStore {
       ),
     saw: (owner, births, count) =>
       guarded(database, () =>
-        database.transaction(() => {
+        database.hastily(() => {
           requireAccount(owner);
           evidence.saw(owner.id, births, count);
         }),
