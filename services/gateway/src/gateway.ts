@@ -95,7 +95,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const rest = { mail, store, access, live, watchdog, webhooks, images, publicUrl };
   await app.register(restRoutes, { prefix: "/v1", ...rest });
   await registerGraphql(app, { mail, store, access, live, watchdog, face });
-  await serveDocuments(app, document, face.publicUrl);
+  serveDocuments(app, document, face.publicUrl);
   return {
     app,
     drain: async () => {

@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import reference from "@scalar/fastify-api-reference";
 import type { FastifyInstance, FastifySchema, RouteOptions } from "fastify";
 import * as z from "zod";
 import {
@@ -12,7 +11,7 @@ import {
 } from "zod-openapi";
 import { describeKeys } from "./http/idempotency.ts";
 import { explainParameter, explanation, isExplained } from "./http/explain.ts";
-import { publicPath } from "./http/addresses.ts";
+import { serveReference } from "./http/reference.ts";
 import { describedWebhooks } from "./webhooks/index.ts";
 import { type Failing, problemResponses } from "./rest/problem-responses.ts";
 
@@ -164,42 +163,11 @@ function plain({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
-/** What the reference would fetch from its makers, or send there. */
-const nothingFromElsewhere = {
-  withDefaultFonts: false,
-  telemetry: false,
-  showDeveloperTools: "never",
-  showToolbar: "never",
-  hideClientButton: true,
-  agent: { disabled: true },
-  mcp: { disabled: true },
-} as const;
-
-export async function serveDocuments(
-  app: FastifyInstance,
-  document: () => string,
-  publicUrl: string | undefined,
-): Promise<void> {
+export function serveDocuments(app: FastifyInstance, document: () => string, publicUrl: string | undefined): void {
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) =>
     reply.type("application/json; charset=utf-8").send(document()),
   );
   // Browsers ask for it wherever a page names none.
   app.get("/favicon.ico", { schema: { hide: true } }, (_, reply) => reply.code(204).send());
-  await app.register(reference, {
-    routePrefix: "/docs",
-    hooks: {
-      // The reference's own redirect knows of no path that a proxy took away.
-      onRequest: (request, reply, done) => {
-        if (/^\/docs(\?|$)/.test(request.url)) void reply.redirect(publicPath(publicUrl, "/docs/"), 301);
-        else done();
-      },
-    },
-    configuration: {
-      url: publicPath(publicUrl, "/openapi.json"),
-      title: "Postern",
-      pageTitle: "Postern API",
-      defaultOpenAllTags: true,
-      ...nothingFromElsewhere,
-    },
-  });
+  serveReference(app, publicUrl);
 }

@@ -1,4 +1,3 @@
-import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
 import type { FastifyInstance } from "fastify";
 import { publicPath } from "../http/addresses.ts";
 
@@ -18,17 +17,28 @@ query Inbox {
 }
 `;
 
-/** GraphiQL with everything it needs in one page, so that it works without the internet. The page itself needs no token. */
+/**
+ * GraphiQL with everything it needs in one page, so that it works without the internet. The page itself needs no token. It
+ * holds tens of megabytes: nothing of it is loaded before somebody looks.
+ */
 export function serveGraphiql(app: FastifyInstance, publicUrl: string | undefined): void {
-  let page: string | null = null;
+  let page: Promise<string> | null = null;
   app.get("/graphiql", { schema: { hide: true } }, async (_, reply) => {
-    page ??= renderGraphiQL({
-      endpoint: publicPath(publicUrl, "/graphql"),
-      title: "Postern",
-      defaultQuery: example,
-      headers: '{"Authorization": "Bearer "}',
-      shouldPersistHeaders: false,
-    });
-    return reply.type("text/html; charset=utf-8").header("cache-control", "private, max-age=3600").send(page);
+    page ??= render(publicUrl);
+    return reply
+      .type("text/html; charset=utf-8")
+      .header("cache-control", "private, max-age=3600")
+      .send(await page);
+  });
+}
+
+async function render(publicUrl: string | undefined): Promise<string> {
+  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
+  return renderGraphiQL({
+    endpoint: publicPath(publicUrl, "/graphql"),
+    title: "Postern",
+    defaultQuery: example,
+    headers: '{"Authorization": "Bearer "}',
+    shouldPersistHeaders: false,
   });
 }

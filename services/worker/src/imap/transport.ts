@@ -4,6 +4,7 @@ import { domainToASCII } from "node:url";
 import { Failure } from "@postern/protocol";
 import type { ImapTransport, ImapTransportConnectOptions, ImapTransportOptions } from "imapflow";
 import type { ConnectOptions } from "./session.ts";
+import { trusting } from "./trust.ts";
 
 /** The socket under an ImapFlow client, so that it can be taken over once the client has logged in. */
 export interface OwnTransport extends ImapTransport {
@@ -86,7 +87,6 @@ function tlsSettings({ host, tls: wishes }: ConnectOptions): tls.ConnectionOptio
     // An address literal is no server name (RFC 6066 section 3), but the certificate is still checked for it.
     ...(net.isIP(name) ? { host: name } : { servername: name, host: name }),
     minVersion: "TLSv1.2",
-    // Public authorities stay trusted beside a private one: a certificate may be replaced by a public one any day.
-    ...(wishes?.ca !== undefined && { ca: [...tls.rootCertificates, wishes.ca] }),
+    ...(wishes?.ca !== undefined && { secureContext: trusting(wishes.ca) }),
   };
 }
