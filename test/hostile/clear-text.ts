@@ -28,5 +28,4 @@ export const withoutTls: { what: string; script: Script }[] = [
   },
   { what: "says BYE to STARTTLS", script: { security: "starttls", on: { STARTTLS: bye("No") } } },
   { what: "never answers STARTTLS", script: { security: "starttls", on: { STARTTLS: silence } } },
-  { what: "speaks in clear where TLS is spoken from the start", script: { security: "none" } },
 ];

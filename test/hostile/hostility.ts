@@ -45,8 +45,13 @@ export const fetchWith = (behaviour: Behaviour): Script => on({ "UID FETCH": beh
 /** Lines that are made while they are sent. */
 export const many = (count: number, line: (at: number) => string): Behaviour => {
   return async (connection, { tag, name }) => {
-    for (let at = 0; at < count && connection.open; at += 1_000)
-      await connection.say(...Array.from({ length: Math.min(1_000, count - at) }, (_, next) => line(at + next)));
+    for (let at = 0; at < count && connection.open; ) {
+      let lines = "";
+      for (; at < count && lines.length < 65_536; at += 1) lines += `${line(at)}\r\n`;
+      await connection.write(lines);
+      // Others are served by this process, too.
+      await new Promise(setImmediate);
+    }
     await connection.say(`${tag} OK ${name} completed`);
   };
 };

@@ -6,9 +6,6 @@ import { numberOf, octetsOf, type StatusResponse } from "../response.ts";
 import type { Copied } from "../session.ts";
 import { packSets, unpackSet } from "../uid-set.ts";
 
-/** UIDs that one COPYUID may name. */
-const MOST = 1_000_000;
-
 /** UID COPY (RFC 9051 section 6.4.7): all of them or none. Null: the server does not tell what became of them. */
 export function copy(
   connection: Connection,
@@ -56,7 +53,7 @@ async function transfer(
     if (!end) throw noDestination(path, refused.at(-1));
     if (end.code === "COPYUID") codes.push(end);
   }
-  return codes.length === 0 ? null : merge(codes);
+  return codes.length === 0 ? null : merge(codes, uids.length);
 }
 
 function noDestination(path: string, refusal: StatusResponse | undefined): Failure {
@@ -67,14 +64,14 @@ function noDestination(path: string, refusal: StatusResponse | undefined): Failu
   });
 }
 
-/** COPYUID (RFC 4315 section 3): UIDVALIDITY of the destination, then old and new UIDs in the same order. */
-function merge(codes: readonly StatusResponse[]): Copied | null {
+/** COPYUID (RFC 4315 section 3): UIDVALIDITY of the destination, then old and new UIDs in the same order; no more than were named. */
+function merge(codes: readonly StatusResponse[], most: number): Copied | null {
   let uidValidity = 0;
   const uids = new Map<number, number>();
   for (const { codeValues } of codes) {
     const validity = numberOf(codeValues[0]);
-    const from = unpackSet(octetsOf(codeValues[1]) ?? "", MOST);
-    const to = unpackSet(octetsOf(codeValues[2]) ?? "", MOST);
+    const from = unpackSet(octetsOf(codeValues[1]) ?? "", most);
+    const to = unpackSet(octetsOf(codeValues[2]) ?? "", most);
     if (!validity || !from || !to || from.length !== to.length) return null;
     uidValidity = validity;
     for (const [at, uid] of from.entries()) uids.set(uid, to[at] ?? 0);

@@ -1,7 +1,7 @@
 import { isFailure } from "@postern/protocol";
 import type { Connection } from "../connection.ts";
 import type { Part } from "../encode.ts";
-import { type DataResponse, uidOf, type Value } from "../response.ts";
+import { type DataResponse, ProtocolError, uidOf, type Value } from "../response.ts";
 import type { Abilities, SearchKey } from "../session.ts";
 import { runInCharset } from "./charset.ts";
 import { type ExtendedResult, readExtended, unintelligible } from "./esearch.ts";
@@ -15,10 +15,16 @@ export async function search(connection: Connection, abilities: Abilities, key: 
     return (await extended(connection, "ALL", searchKeyParts(key, abilities.guid))).all.sort(ascending);
   const found: number[] = [];
   await run(connection, "", searchKeyParts(key, abilities.guid), (response) => {
-    if (response.name === "SEARCH") for (const uid of plainNumbers(response.values)) found.push(uid);
+    if (response.name !== "SEARCH") return;
+    if (found.length + response.values.length > MOST_HITS) throw new ProtocolError("an answer is too large");
+    for (const uid of plainNumbers(response.values)) found.push(uid);
   });
-  return found.sort(ascending);
+  // Numbers as they are, which takes a tenth of the time that comparing two of them by a function would.
+  return Array.from(Uint32Array.from(found).sort());
 }
+
+/** More than any mailbox has. */
+const MOST_HITS = 2_000_000;
 
 export async function searchCount(connection: Connection, abilities: Abilities, key: SearchKey): Promise<number> {
   if (!abilities.esearch) return (await search(connection, abilities, key)).length;
