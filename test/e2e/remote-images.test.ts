@@ -68,6 +68,27 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const many = await ask<{ items: Shown[] }>("/v1/accounts/alice/messages/get", { body });
       return many.body.items[0]?.html ?? assert.fail();
     };
+    /** Everywhere else in REST where a message has its HTML. */
+    const inLists = async (remote?: Remote): Promise<string[]> => {
+      const query = `fields=html,threadId${remote ? `&remoteImages=${remote}` : ""}`;
+      const body = { fields: ["html"], ...(remote && { remoteImages: remote }) };
+      type List = { items: (Shown & { threadId: string })[] };
+      const list = await ask<List>(`/v1/accounts/alice/messages?${query}`);
+      const search = await ask<List>("/v1/accounts/alice/messages/search", { body });
+      const thread = await ask<{ messages: Shown[] }>(
+        `/v1/accounts/alice/threads/${list.body.items[0]?.threadId}?${query}`,
+      );
+      const cached = remote === "proxy" ? "no-store" : "private, no-cache";
+      for (const { headers } of [list, search]) assert.equal(headers["cache-control"], cached);
+      const shown = [...list.body.items, ...search.body.items, ...thread.body.messages];
+      assert.equal(shown.length, 3);
+      for (const each of shown)
+        assert.deepEqual(
+          Object.keys(each).filter((name) => !/^(id|html|threadId)$/.test(name)),
+          [],
+        );
+      return shown.map(({ html }) => html);
+    };
     type Graph = Record<"kept" | "proxied" | "blocked" | "plain", string>;
     const inGraphql = async (): Promise<Graph[]> => {
       const fields =
@@ -82,7 +103,8 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       [...html.matchAll(/(?: src="|url\()([^")]+)/g)].map((match) => (match[1] ?? "").replaceAll("&amp;", "&"));
 
     test("are left out unless asked for", async () => {
-      for (const html of [await inRest(), await inRest("block"), await inMany(), await inMany("block")])
+      const everywhere = [await inRest(), await inRest("block"), await inMany(), await inMany("block")];
+      for (const html of [...everywhere, ...(await inLists()), ...(await inLists("block"))])
         assert.equal(
           html.trim().replace(/\s+/g, " "),
           '<table><tr><td>Look <img alt="logo" /><img alt="page" /> <img alt="inside" /><img alt="file" /> </td></tr></table>',
@@ -100,7 +122,7 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         "http://10.1.2.3/inside.gif",
       ]);
       assert.match(html, /<img referrerpolicy="no-referrer" src=/);
-      assert.equal(await inMany("keep"), html);
+      for (const other of [await inMany("keep"), ...(await inLists("keep"))]) assert.equal(other, html);
       for (const { kept } of await inGraphql()) assert.equal(kept, html);
       assert.deepEqual(asked, []);
     });
@@ -134,7 +156,11 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const head = await nobody(logo, { method: "HEAD" });
       assert.deepEqual([head.status, head.bytes.length], [200, 0]);
       // The same in all answers of an hour, which may end in between.
-      const elsewhere = [await inMany("proxy"), ...(await inGraphql()).map(({ proxied }) => proxied)];
+      const elsewhere = [
+        await inMany("proxy"),
+        ...(await inLists("proxy")),
+        ...(await inGraphql()).map(({ proxied }) => proxied),
+      ];
       for (const html of elsewhere)
         assert.deepEqual(
           addresses(html).map((address) => new URL(address).pathname),

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { isFailure } from "@postern/protocol";
 import { createImages, type Images } from "./index.ts";
 
@@ -29,6 +30,7 @@ const site: Record<string, RequestListener> = {
   },
   "/slow": (_, response) => response.writeHead(200, { "content-type": "image/png" }).write("begin"),
   "/silent": () => undefined,
+  "/whole": (_, response) => response.writeHead(200, { "content-type": "image/png" }).end(Buffer.alloc(9 << 20)),
 };
 
 describe("images of the web", () => {
@@ -147,6 +149,16 @@ describe("images of the web", () => {
   for (const path of ["/silent", "/slow"])
     it(`that do not come, or not to their end, like ${path}, are given up`, () =>
       assert.rejects(async () => text((await hasty.fetch(at(path), never)).body)));
+
+  it("wait at their server as long as nobody takes them", async () => {
+    const patient = createImages({ vetting: { allowed: ["127.0.0.1"], resolve: async () => [] } });
+    const { body } = await patient.fetch(`http://127.0.0.1:${port}/whole`, never);
+    await once(body, "readable");
+    for (let turn = 0; turn < 200; turn += 1) await setImmediate();
+    assert.ok(body.readableLength < 1 << 20, `${body.readableLength} octets are held`);
+    assert.equal((await buffer(body)).length, 9 << 20);
+    patient.close();
+  });
 
   it("are left alone once nobody wants them any more", async () => {
     const left = new AbortController();

@@ -6,6 +6,7 @@ import {
   mailboxRef,
   messageField,
   messageSort,
+  remoteImages as remoteImagesValue,
 } from "@postern/protocol";
 import * as z from "zod";
 import { limit } from "./routes.ts";
@@ -40,12 +41,19 @@ export const fieldList = z
     override: documentedAs({ type: "array", items: { type: "string", enum: allMessageFields } }),
   });
 
+export const remoteImages = remoteImagesValue
+  .default("block")
+  .describe(
+    "What becomes of images in `html` that would be loaded from elsewhere: they are left out, keep their addresses, or have ones of Postern, which loads them without telling who looks at them.",
+  );
+
 const listing = {
   mailbox: mailboxRef.optional().describe("A mailbox id or a role; absent: all mailboxes that can be selected."),
   limit,
   cursor: z.string().max(8192).optional().describe("`nextCursor` of the page before."),
   sort: messageSort.optional().describe("Absent: newest arrival first."),
   fields: fieldList,
+  remoteImages,
 };
 
 /** The query of a list: how to list, and a flat filter. */
@@ -64,7 +72,7 @@ export const listQuery = z.strictObject({
 
 /** The filter in a list's query; undefined where there is none. */
 export function filterIn(query: z.infer<typeof listQuery>): FlatFilter | undefined {
-  const { mailbox: _, limit: __, cursor: ___, sort: ____, fields: _____, ...filter } = query;
+  const { mailbox: _, limit: __, cursor: ___, sort: ____, fields: _____, remoteImages: ______, ...filter } = query;
   return Object.keys(filter).length > 0 ? filter : undefined;
 }
 

@@ -10,8 +10,8 @@ import {
   messageField,
   messageFilter,
   messageSort,
+  MessagePage,
   type RemoteImages,
-  remoteImages as remoteImagesValue,
   TextMemory,
 } from "@postern/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -19,13 +19,13 @@ import * as z from "zod";
 import { maxStaleIn } from "./cache-control.ts";
 import { fieldsForHtml, htmlShower } from "../http/shown-html.ts";
 import { etagsIn } from "./etags.ts";
-import { fieldList, filterIn, listQuery, withId } from "./message-queries.ts";
+import { fieldList, filterIn, listQuery, remoteImages, withId } from "./message-queries.ts";
 import { exampleListed, exampleMessage, examplePage } from "./examples.ts";
 import { state } from "./changes.ts";
 import { sendPage } from "./pages.ts";
 import { problemOf } from "./problem.ts";
 import { ofMail, problem } from "./problem-responses.ts";
-import { asOf, json, link, listAnswer, messageAnswer, nothing, shownAnswer } from "./responses.ts";
+import { asOf, json, link, listAnswer, messageAnswer, nothing, shownAnswer, shownListAnswer } from "./responses.ts";
 import {
   accountParams,
   enterAccount,
@@ -56,12 +56,6 @@ const listHeader = z.object({ "If-None-Match": ifNoneMatch, "Cache-Control": max
 const notModified = nothing("Nothing has changed.", listAnswer);
 const listFailures = [...ofMail, "cursor-mismatch" as const, "cursor-expired" as const, "query-too-costly" as const];
 
-const remoteImages = remoteImagesValue
-  .default("block")
-  .describe(
-    "What becomes of images in `html` that would be loaded from elsewhere: they are left out, keep their addresses, or have ones of Postern, which loads them without telling who looks at them.",
-  );
-
 const searchBody = z.strictObject({
   filter: messageFilter.optional(),
   mailbox: mailboxRef.optional(),
@@ -69,6 +63,7 @@ const searchBody = z.strictObject({
   limit: z.int().min(1).max(200).default(50),
   cursor: z.string().max(8192).optional(),
   fields: z.array(messageField).min(1).optional(),
+  remoteImages,
 });
 
 const getBody = z.strictObject({
@@ -77,8 +72,18 @@ const getBody = z.strictObject({
   remoteImages,
 });
 
+interface Showing {
+  fields?: readonly MessageField[] | undefined;
+  remoteImages: RemoteImages;
+}
+
 export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOptions): void {
-  const list = async (request: FastifyRequest, reply: FastifyReply, input: ListMessagesInput) => {
+  const list = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    input: ListMessagesInput,
+    { fields = listFields, remoteImages: remote }: Showing,
+  ) => {
     const call = enterAccount(request, reply, input.account, "read");
     const answer = await mail.listMessages(input, call);
     void reply
@@ -88,7 +93,12 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
     if (answer.notModified) return reply.code(304).send();
     const { nextCursor } = answer;
     if (request.method === "GET" && nextCursor !== null) void reply.header("link", nextLink(request, nextCursor));
-    return sendPage(reply, answer, call);
+    if (!isShown(fields, remote)) return sendPage(reply, answer, call);
+    const show = htmlShower(access, publicUrl, request, identityOf(request));
+    const shown = answer.items.map((item) => ({ item, ...show(input.account, item, remote) }));
+    if (shown.some(({ expires }) => expires)) void reply.header("cache-control", "no-store");
+    const items = shown.map(({ item, html }) => shownWith(item, fields, html));
+    return sendPage(reply, MessagePage.of(answer.head, items), call);
   };
   const links = new TextMemory<string>();
   const nextLink = (request: FastifyRequest, cursor: string): string =>
@@ -109,7 +119,10 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
       params: accountParams,
       querystring: listQuery,
       fields: listHeader,
-      response: { 200: json("A page of messages.", page, examplePage, { ...listAnswer, ...link }), 304: notModified },
+      response: {
+        200: json("A page of messages.", page, examplePage, { ...shownListAnswer, ...link }),
+        304: notModified,
+      },
       failures: listFailures,
     },
     handler: (request, reply) => {
@@ -117,10 +130,10 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
         const { mailbox, limit, cursor, sort, fields } = request.query;
         const filter = filterIn(request.query);
         const { account } = request.params;
-        const question = { account, mailbox, filter, sort, limit, cursor, fields: withId(fields ?? listFields) };
-        return conditional(request, question);
+        const wanted = inList(fields ?? listFields, request.query.remoteImages);
+        return conditional(request, { account, mailbox, filter, sort, limit, cursor, fields: wanted });
       });
-      return list(request, reply, input);
+      return list(request, reply, input, request.query);
     },
   });
 
@@ -130,15 +143,15 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
     body: searchBody,
     example: { mailbox: "inbox", filter: { or: [{ from: "grace@example.com" }, { subject: "lunch" }] }, limit: 10 },
     fields: listHeader,
-    response: { 200: json("A page of messages.", page, examplePage, listAnswer), 304: notModified },
+    response: { 200: json("A page of messages.", page, examplePage, shownListAnswer), 304: notModified },
     failures: listFailures,
   };
 
   const search = async (request: FastifyRequest, reply: FastifyReply) => {
     const { account } = request.params as z.infer<typeof accountParams>;
-    const { fields, ...body } = request.body as z.infer<typeof searchBody>;
-    const question = { account, ...body, fields: withId(fields ?? listFields) };
-    return list(request, reply, conditional(request, question));
+    const { fields, remoteImages: remote, ...body } = request.body as z.infer<typeof searchBody>;
+    const question = { account, ...body, fields: inList(fields ?? listFields, remote) };
+    return list(request, reply, conditional(request, question), { fields, remoteImages: remote });
   };
 
   app.route({
@@ -238,6 +251,16 @@ export function messageRoutes(app: Scoped, { mail, access, publicUrl }: RestOpti
   });
 }
 
+/** Whether HTML of a list is shown as asked, and not as it is. */
+export function isShown(fields: readonly MessageField[], remote: RemoteImages): boolean {
+  return remote !== "block" && fields.includes("html");
+}
+
+/** What the core is asked for, for these fields of a list. */
+export function inList(fields: readonly MessageField[], remote: RemoteImages): MessageField[] {
+  return isShown(fields, remote) ? asked([...fields], remote) : withId(fields);
+}
+
 /** What the core is asked for, for these fields; without any, for all that is usual, and whether it is whole. */
 function asked(given: MessageField[] | undefined, remote: RemoteImages): MessageField[] {
   const fields = given ? withId(given) : [...detailFields, "truncated" as const];
@@ -246,7 +269,7 @@ function asked(given: MessageField[] | undefined, remote: RemoteImages): Message
 }
 
 /** Just the fields that were asked for, with the HTML as it is shown. What is not whole says so unasked. */
-function shownWith(found: Message, given: MessageField[] | undefined, html: string | null): Message {
+export function shownWith(found: Message, given: readonly MessageField[] | undefined, html: string | null): Message {
   const { etag, attachments, markedHtml: _, truncated = [], ...rest } = found;
   const fields = given ?? detailFields;
   return {

@@ -47,15 +47,15 @@ const stale: Fields = {
 
 export const listAnswer: Fields = { ...weakEtag, ...proveAnew, ...asOf, ...stale };
 /** Addresses in its HTML that expire are not for a cache. */
-export const shownAnswer: Fields = {
-  ...strongEtag,
-  ...asOf,
+const keptUnlessExpiring: Fields = {
   "Cache-Control": field(
     "KeptUnlessExpiring",
     "Who may keep the answer: nobody where its HTML carries addresses that expire.",
     z.enum(["private, no-cache", "no-store"]),
   ),
 };
+export const shownAnswer: Fields = { ...strongEtag, ...asOf, ...keptUnlessExpiring };
+export const shownListAnswer: Fields = { ...listAnswer, ...keptUnlessExpiring };
 export const messageAnswer: Fields = { ...strongEtag, ...proveAnew, ...asOf };
 
 export const link: Fields = {
