@@ -274,6 +274,25 @@ describe("MAILBOXID", () => {
   });
 });
 
+describe("a message to which a server with OBJECTID gives no EMAILID, or none by the grammar", () => {
+  for (const guid of [undefined, "\u0001\u00fe:no id"])
+    it(`is known again by what does not change of it (${guid === undefined ? "none" : "octets of something else"})`, async (t) => {
+      const strange = { ...scriptedMessage(1), ...(guid !== undefined && { guid }) };
+      const there = await world(
+        t,
+        { capabilities: ["IMAP4rev1", "OBJECTID", "CONDSTORE"] },
+        { name: "INBOX", highestModseq: 5n, messages: [strange, ...messages((uid) => `M${uid}`, 2)] },
+        { name: "Box", uidValidity: 7, highestModseq: 5n, messages: [] },
+      );
+      const [named, nameless] = await there.list("INBOX");
+      assert.deepEqual([named?.identity?.source, nameless?.identity?.source], ["emailId", "fingerprint"]);
+      const known = [named?.id ?? "", nameless?.id ?? ""];
+      moved(there, "INBOX", 1, "Box");
+      moved(there, "INBOX", 2, "Box");
+      assert.deepEqual(await there.get(...known), ["Message 2 in Box", "Message 1 in Box"]);
+    });
+});
+
 describe("Gmail's labels", () => {
   it("are mailboxes: what leaves one goes on where everything is", async (t) => {
     const guid = (uid: number): string => `12784553442303348${uid}`;

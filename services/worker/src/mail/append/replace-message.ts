@@ -8,8 +8,7 @@ import type { Core } from "../core.ts";
 import { messageGone, openForMessages, type Place, placeOf } from "../locate-message.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
-import { birthIn, evidenceKinds, handleOf } from "../places/handle.ts";
-import { fetchFacts } from "../rows/facts.ts";
+import { birthIn, fetchEvidence, handleOf } from "../places/handle.ts";
 import type { Spooled } from "../ports.ts";
 import { isGone, removeOld, takeBack } from "./remove-old.ts";
 import { type NewMessage, type StoredMessage, storeMessage } from "./store-message.ts";
@@ -111,7 +110,7 @@ async function knowAnew(
   if (!birth) return;
   try {
     const handle = await openForMessages(core, { account, mailbox, lane: "interactive", call }, async ({ session }) => {
-      const facts = await fetchFacts(session, [uid], evidenceKinds(session.abilities));
+      const facts = await fetchEvidence(session, [uid]);
       return handleOf(facts.get(uid));
     });
     if (handle !== null) await core.places.evidence.note(account, [{ birth, handle }]);

@@ -3,8 +3,7 @@ import type { MessagePlace } from "@postern/store";
 import type { Core } from "../core.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
 import type { ImapSession } from "../../imap/session.ts";
-import { fetchFacts } from "../rows/facts.ts";
-import { evidenceKinds, handleOf, searchFor } from "./handle.ts";
+import { fetchEvidence, handleOf, searchFor } from "./handle.ts";
 import { textOf } from "./memory.ts";
 
 /** Where a message was, and what it can be known again by. */
@@ -70,7 +69,7 @@ async function maybeIn(session: ImapSession, formers: readonly Former[]): Promis
   for (const handle of handles) {
     const key = searchFor(session.abilities, handle);
     const uids = key ? await session.search(key) : [];
-    const facts = await fetchFacts(session, uids, evidenceKinds(session.abilities));
+    const facts = await fetchEvidence(session, uids);
     for (const each of facts.values()) found.add(await handleOf(each));
   }
   return formers.filter(({ handle }) => found.has(handle));

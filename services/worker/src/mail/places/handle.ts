@@ -1,14 +1,30 @@
 import { type Message, unpackMessageId } from "@postern/protocol";
 import type { MessagePlace } from "@postern/store";
-import type { Abilities, FetchItems, SearchKey } from "../../imap/session.ts";
+import type { Abilities, FetchItems, ImapSession, SearchKey } from "../../imap/session.ts";
 import { fingerprint } from "../../digest.ts";
-import { type FactKind, type Facts, itemsOf } from "../rows/facts.ts";
+import { type FactKind, type Facts, fetchFacts, itemsOf } from "../rows/facts.ts";
 
 type Identity = NonNullable<Message["identity"]>;
 
+const PRINT: FactKind[] = ["envelope", "internalDate", "size"];
+
 /** By what messages are known again: the server's own id of them, else what does not change when they are moved. */
 export function evidenceKinds({ guid }: Abilities): FactKind[] {
-  return guid === null ? ["envelope", "internalDate", "size"] : ["guid"];
+  return guid === null ? PRINT : ["guid"];
+}
+
+/** Whether everything is there that the message can be known again by. */
+export function isEvident({ guid }: Abilities, facts: Facts | undefined): boolean {
+  if (facts?.guid != null) return true;
+  return (guid === null || facts?.guid === null) && PRINT.every((kind) => facts?.[kind] !== undefined);
+}
+
+/** What messages of the selected mailbox can be known again by; of one without an id of the server's, its fingerprint. */
+export async function fetchEvidence(session: ImapSession, uids: readonly number[]): Promise<Map<number, Facts>> {
+  const found = await fetchFacts(session, uids, evidenceKinds(session.abilities));
+  const nameless = uids.filter((uid) => found.get(uid)?.guid === null && session.abilities.guid !== null);
+  for (const [uid, facts] of await fetchFacts(session, nameless, PRINT)) found.set(uid, { ...facts, guid: null });
+  return found;
 }
 
 /** The same, to be fetched beside something else. */

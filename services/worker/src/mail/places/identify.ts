@@ -4,9 +4,9 @@ import type { Core } from "../core.ts";
 import { arrivedBy } from "../mailboxes/reconcile.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
-import { fetchFacts, type Facts } from "../rows/facts.ts";
+import type { Facts } from "../rows/facts.ts";
 import { emptyAmong } from "./empty.ts";
-import { evidenceKinds, handleOf, wasBeside } from "./handle.ts";
+import { fetchEvidence, handleOf, isEvident, wasBeside } from "./handle.ts";
 import { textOf } from "./memory.ts";
 import { soughtElsewhere } from "./rivals.ts";
 
@@ -116,9 +116,8 @@ async function decide(
 ): Promise<void> {
   const { account, session, record, state } = open;
   const here = { mailbox: record.key, uidValidity: state.uidValidity };
-  const kinds = evidenceKinds(session.abilities);
-  const lacking = uids.filter((uid) => kinds.some((kind) => factsOf(uid)?.[kind] === undefined));
-  const fetched = lacking.length > 0 ? await fetchFacts(session, lacking, kinds) : new Map<number, Facts>();
+  const lacking = uids.filter((uid) => !isEvident(session.abilities, factsOf(uid)));
+  const fetched = lacking.length > 0 ? await fetchEvidence(session, lacking) : new Map<number, Facts>();
   const shown = await evidenceOf(here, uids, (uid) => fetched.get(uid) ?? factsOf(uid));
   const disputed = await disputedAmong(core, account, here, uids, shown);
   if (!disputed || disputed.length === 0) return;

@@ -7,8 +7,7 @@ import { arrivedBy } from "../mailboxes/reconcile.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import { openMailbox } from "../open-mailbox.ts";
-import { fetchFacts } from "../rows/facts.ts";
-import { birthIn, evidenceKinds, handleOf, searchFor, wasBeside } from "./handle.ts";
+import { birthIn, fetchEvidence, handleOf, searchFor, wasBeside } from "./handle.ts";
 import { Lru } from "./lru.ts";
 import { textOf } from "./memory.ts";
 
@@ -130,7 +129,7 @@ async function lookThrough(
         if (!first) continue;
         const any = rest.reduce((others, key) => ({ or: [key, others] as const }), first);
         const uids = await session.search({ and: [{ uidRange: { from, to: 0xffffffff } }, any] });
-        const facts = await fetchFacts(session, uids, evidenceKinds(session.abilities));
+        const facts = await fetchEvidence(session, uids);
         for (const uid of uids) {
           const handle = await handleOf(facts.get(uid));
           if (handle === null || !handles.has(handle)) continue;

@@ -5,8 +5,7 @@ import { knownNext } from "../mailboxes/reconcile.ts";
 import type { AccountRef } from "../mailboxes/registry.ts";
 import { isSelectable } from "../mailboxes/tree.ts";
 import type { OpenMailbox } from "../open-mailbox.ts";
-import { fetchFacts } from "../rows/facts.ts";
-import { evidenceKinds, handleOf, isOneMessage, searchFor } from "./handle.ts";
+import { fetchEvidence, handleOf, isOneMessage, searchFor } from "./handle.ts";
 
 /** A message that was seen last at this count, and that something in the opened mailbox may be. */
 export interface Sought {
@@ -51,7 +50,7 @@ async function alike(session: ImapSession, path: string, handle: string, from: n
   const key = searchFor(session.abilities, handle);
   if (!key || (session.selected !== path && !(await session.examine(path)))) return [];
   const uids = await session.search({ and: [{ uidRange: { from, to: 0xffffffff } }, key] });
-  const facts = await fetchFacts(session, uids, evidenceKinds(session.abilities));
+  const facts = await fetchEvidence(session, uids);
   const handles = await Promise.all(uids.map((uid) => handleOf(facts.get(uid))));
   return uids.filter((_, at) => handles[at] === handle);
 }
