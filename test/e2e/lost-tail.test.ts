@@ -54,16 +54,20 @@ async function state(ask: Ask): Promise<string> {
 test("where the durable Redis has lost its latest writes, no position is given twice, and what was in them is told again", {
   timeout: 120_000,
 }, async (t) => {
+  const endings: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const end of endings) await end();
+  });
   const dovecot = await startDovecot();
-  t.after(dovecot.stop);
+  endings.unshift(dovecot.stop);
   const folder = temporaryFolder("postern-tail-");
   const first = await startRedis({ folder });
-  t.after(first.stop);
+  endings.unshift(first.stop);
   const house = await startHouse("apart", { POSTERN_REDIS_URL: first.url, POSTERN_LEASE_SECONDS: "2" });
-  t.after(house.stop);
+  endings.unshift(house.stop);
   const ask = askWith(house.urls, house.adminToken);
   const other = await otherClient(dovecot, "alice");
-  t.after(() => other.logout());
+  endings.unshift(() => other.logout());
   const imap = { host: dovecot.host, port: dovecot.port, security: "none", ...dovecot.user("alice") };
   assert.equal((await ask("/v1/accounts?verify=true", { body: { id: "alice", imap } })).status, 201);
   const begun = await state(ask);
@@ -80,7 +84,8 @@ test("where the durable Redis has lost its latest writes, no position is given t
   process.kill(first.pid, "SIGKILL");
   await first.stop();
   const second = await startRedis({ folder, port: first.port });
-  t.after(second.stop);
+  // Those who serve are stopped before it.
+  endings.push(second.stop);
   await deliver(other, { subject: "After" });
   await state(ask);
   // Those who listen already are sent away, since the gateway was further than the log is now.

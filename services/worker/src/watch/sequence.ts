@@ -69,6 +69,8 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
   const running = new Map<string, GroupCommit<Position>>();
   const turns = new Map<string, Promise<unknown>>();
   const bereft = new Set<string>();
+  /** The latest positions that were written here: more lasting than what is in memory of the rest. */
+  const written = new Map<string, Position>();
 
   const remembered = (account: string, epoch: number): Memory | null => {
     const known = memories.get(account);
@@ -80,6 +82,9 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     const known = remembered(account, epoch);
     if (known) return known;
     const { head, heads } = await log.heads(account);
+    const last = written.get(account);
+    // The storage has forgotten what it had taken: positions that were given out must not be given again.
+    if (last !== undefined && comparePositions(head, last) < 0) bereft.add(account);
     const begun = heads.delete(BEGUN);
     const state = heads.get(STATE) ?? null;
     heads.delete(STATE);
@@ -109,11 +114,11 @@ export function createSequences({ core, log }: SequencesOptions): Sequences {
     const after = memory.head;
     const result = await log.append(account, { ...step, epoch: memory.epoch, after, raises: bereft.has(account) });
     if (!result.taken) {
-      // The storage has forgotten what it had taken: positions that were given out must not be given again.
       if (result.because === "after" && comparePositions(result.head, after) < 0) bereft.add(account);
       throw new Failure("unavailable", { detail: "The account's log ends elsewhere.", retryAfter: 1 });
     }
     bereft.delete(account);
+    written.set(account, result.head);
     memory.head = result.head;
     memories.set(account, memory);
   };
