@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { createClient as createSseClient } from "graphql-sse";
 import { type Client, createClient } from "graphql-ws";
 import type { ImapFlow } from "imapflow";
 import { type DovecotServer, startDovecot } from "../servers/index.ts";
@@ -46,7 +47,7 @@ class LiveList {
   private wake = Promise.withResolvers<void>();
   private readonly leave: () => void;
 
-  constructor(client: Client, variables: Wanted) {
+  constructor(client: Pick<Client, "subscribe">, variables: Wanted) {
     const end = Promise.withResolvers<unknown>();
     this.ended = end.promise;
     this.leave = client.subscribe<{ messages: Change }>(
@@ -120,6 +121,13 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const client = createClient({ url, connectionParams: { authorization: `Bearer ${token}` }, retryAttempts: 0 });
       endings.unshift(() => client.dispose());
       return client;
+    }
+
+    function connectBySse(token = house.adminToken): Pick<Client, "subscribe"> {
+      const headers = { authorization: `Bearer ${token}` };
+      const client = createSseClient({ url: `${house.urls.at(-1)}/graphql`, headers, retryAttempts: 0 });
+      endings.unshift(() => client.dispose());
+      return client as Pick<Client, "subscribe">;
     }
 
     async function onServer(account: string, search = ""): Promise<{ items: Item[]; total: number }> {
@@ -202,6 +210,24 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       const behind = new LiveList(client, { account: "carol", after: first.state });
       await behind.until(() => true);
       assert.deepEqual(behind.subjects, ["New", "Old"]);
+    });
+
+    test("a list comes over SSE as it does over a WebSocket, and ends with its token", async () => {
+      const other = await register("grace");
+      await deliver(other, { subject: "One" });
+      const { body } = await ask<{ id: string; token: string }>("/v1/tokens", { body: { scopes: ["read"] } });
+      const list = new LiveList(connectBySse(body.token), { account: "grace" });
+      await list.until((items) => items.length === 1);
+      await deliver(other, { subject: "Two" });
+      await list.until((items) => items.length === 2);
+      await other.mailboxOpen("INBOX");
+      await other.messageFlagsAdd("1", ["\\Seen"]);
+      await list.until((items) => items.some(({ flags }) => flags.includes("\\Seen")));
+      await other.messageDelete("2");
+      await list.until((items) => items.length === 1);
+      await same(list, "grace");
+      await ask(`/v1/tokens/${body.id}`, { method: "DELETE" });
+      assert.equal(await list.ended, "complete");
     });
 
     test("a list over GraphQL gives the state to follow from", async () => {
