@@ -311,6 +311,16 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
       }
     });
 
+    test("no route takes a parameter that it does not know", async () => {
+      for (const route of routes) {
+        const template = `${route.template}?nonsense=1`;
+        const { status, body } = await call<{ errors?: { path: string }[] }>(admin, { ...route, template }, SHOWN);
+        // HEAD has no body to tell it.
+        const isTold = route.method === "HEAD" || body.errors?.some(({ path }) => path === "nonsense");
+        assert.deepEqual([route.method, route.template, status, isTold], [route.method, route.template, 400, true]);
+      }
+    });
+
     test("a deleted token is refused at once where it was deleted, and soon by every gateway", async () => {
       const { body } = await admin<{ id: string; token: string }>("/v1/tokens", { body: { scopes: ["read"] } });
       const gateways = house.urls.map((url) => askWith([url], body.token));

@@ -9,7 +9,7 @@ import { json, location, nothing } from "./responses.ts";
 import { accountParams, enterAccount, identityOf, limit, nextCursor, type RestOptions, type Scoped } from "./routes.ts";
 import { documentedAs } from "./schema.ts";
 
-const verify = z.object({
+const verify = z.strictObject({
   verify: z
     .enum(["true", "false"])
     .default("false")

@@ -1,12 +1,15 @@
 import { Failure, type FieldError } from "@postern/protocol";
 import type { FastifyInstance, FastifySchemaCompiler } from "fastify";
-import type * as z from "zod";
+import * as z from "zod";
 
 /** Sets zod to validate in this scope alone: on the root it would take hold of other plugins' JSON schemas too. */
 export function useZod(scope: FastifyInstance): void {
   scope.setValidatorCompiler(validate);
   // Answers are made by typed code; walking them through a schema once more would only cost time.
   scope.setSerializerCompiler(() => JSON.stringify);
+  scope.addHook("onRoute", (route) => {
+    route.schema = { querystring: z.strictObject({}), ...route.schema };
+  });
 }
 
 const validate: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
