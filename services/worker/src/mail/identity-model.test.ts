@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { DovecotOptions } from "@postern/test/servers";
 import fc from "fast-check";
 import { type CoreHouse, newCall, startCoreHouse } from "../testing/core-house.ts";
 import { letter, type RawClient } from "../testing/raw-client.ts";
@@ -272,10 +273,18 @@ class World {
   }
 }
 
-describe("whatever happens to messages and mailboxes", () => {
+const PLAIN = ["CONDSTORE", "QRESYNC", "LIST-STATUS", "LIST-EXTENDED", "MOVE", "UIDPLUS", "ESEARCH"];
+const servers: Record<string, DovecotOptions> = {
+  "Dovecot with sdbox": { specialUse: false },
+  "Dovecot with maildir, without extensions": { specialUse: false, storage: "maildir", without: PLAIN },
+};
+
+for (const [name, options] of Object.entries(servers)) describe(`whatever happens on ${name}`, () => suite(options));
+
+function suite(options: DovecotOptions): void {
   let house: CoreHouse;
   before(async () => {
-    house = await startCoreHouse({ specialUse: false });
+    house = await startCoreHouse(options);
   });
   after(() => house.stop());
 
@@ -294,7 +303,7 @@ describe("whatever happens to messages and mailboxes", () => {
         await world.look();
         plain.close();
       }),
-      { numRuns: Number(process.env.FUZZ_RUNS ?? 20), seed: Number(process.env.FUZZ_SEED ?? 20_261_125) },
+      { numRuns: Number(process.env.FUZZ_RUNS ?? 12), seed: Number(process.env.FUZZ_SEED ?? 20_261_125) },
     );
   });
-});
+}
