@@ -83,8 +83,13 @@ async function fetchFrom(
   uids: readonly number[],
   kinds: readonly FactKind[],
 ): Promise<Map<number, Facts>> {
-  // Facts never change: it makes no difference how long ago the mailbox was opened.
+  // Facts never change: it makes no difference how long ago the mailbox was opened …
   const isOpen = session.selected === path && session.selectedUidValidity === uidValidity;
   if (!isOpen && (await session.examine(path))?.uidValidity !== uidValidity) return new Map();
-  return fetchFacts(session, uids, kinds);
+  const found = await fetchFacts(session, uids, kinds);
+  const missing = uids.filter((uid) => !found.has(uid));
+  if (!isOpen || missing.length === 0) return found;
+  // … but of what has come since, a connection knows nothing before it is told (RFC 9051 section 5.2).
+  await session.noop();
+  return new Map([...found, ...(await fetchFacts(session, missing, kinds))]);
 }
