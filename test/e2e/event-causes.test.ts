@@ -56,9 +56,13 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
           headers: { authorization: `Bearer ${house.adminToken}` },
         });
         assert.ok(response.body);
-        let text = "";
+        let [text, rest] = ["", ""];
         for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-          text += chunk;
+          rest += chunk;
+          // An event ends with an empty line: what comes after the last one is a part of the next.
+          const end = rest.lastIndexOf("\n\n") + 1;
+          text += rest.slice(0, end);
+          rest = rest.slice(end);
           const ids = [...text.matchAll(/^id: (.*)\n/gm)];
           at = ids.at(-1)?.[1] ?? at;
           if (at === newState) break;
@@ -163,9 +167,12 @@ for (const kind of ["together", "apart"] as const satisfies HouseKind[]) {
         assert.match(job.state, /^(?:running|done)$/);
       }
       const events = await eventsAfter(state);
-      assert.equal(events.length, 1_001);
-      for (const { type, cause } of events)
-        assert.deepEqual([type, cause?.requestId], ["message.deleted", `the-job-of-${kind}`]);
+      assert.equal(events.filter(({ type }) => type === "message.deleted").length, 1_001);
+      // Some may have been seen marked as deleted before they were gone.
+      for (const { type, cause } of events) {
+        assert.match(type, /^message\.(?:deleted|updated)$/);
+        assert.equal(cause?.requestId, `the-job-of-${kind}`);
+      }
     });
 
     test("what another client does has no request as its cause, however soon after one", async () => {
