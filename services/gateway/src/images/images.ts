@@ -1,9 +1,8 @@
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { type Readable, Transform } from "node:stream";
 import { Failure, isFailure } from "@postern/protocol";
-import { type Vetting, vetHost } from "@postern/service";
+import type { Vetting } from "@postern/service";
+import { createAgents, portOf, requestVetted } from "../http/outgoing.ts";
 
 export interface Image {
   contentType: string;
@@ -47,19 +46,12 @@ const headers = {
 export function createImages({ vetting, limits }: ImagesOptions): Images {
   const { headMs, wholeMs, octets, redirects } = { ...LIMITS, ...limits };
   // Newsletters have their images on few hosts: no host gets all of what is there, and the rest waits.
-  const agents = { "http:": new HttpAgent(pool), "https:": new HttpsAgent(pool) };
+  const agents = createAgents(pool);
 
   const ask = async (url: URL, signal: AbortSignal): Promise<IncomingMessage> => {
-    const isSecure = url.protocol === "https:";
-    const port = Number(url.port || (isSecure ? 443 : 80));
+    const port = portOf(url);
     if (port < 1_024 && port !== 80 && port !== 443) throw notAllowed();
-    // The vetted address is the one that is dialled: asked again, the name may say something else.
-    const host = await vetHost(url.hostname, port, vetting);
-    signal.throwIfAborted();
-    const options = { host, port, path: url.pathname + url.search, headers: { ...headers, host: url.host }, signal };
-    const request = isSecure
-      ? httpsRequest({ ...options, agent: agents["https:"], ...nameOf(url) })
-      : httpRequest({ ...options, agent: agents["http:"] });
+    const request = await requestVetted(url, { agents, vetting, signal, method: "GET", headers });
     const answer = Promise.withResolvers<IncomingMessage>();
     request.on("response", answer.resolve).on("error", answer.reject).end();
     return answer.promise;
@@ -84,7 +76,7 @@ export function createImages({ vetting, limits }: ImagesOptions): Images {
       const timer = setTimeout(() => late.abort(), headMs);
       const ended = AbortSignal.any([signal, late.signal, AbortSignal.timeout(wholeMs)]);
       try {
-        const answer = await orAborted(follow(url, ended), ended);
+        const answer = await follow(url, ended);
         const problem = problemWith(answer, octets);
         if (problem === null) return { ...described(answer), body: limited(answer, octets) };
         answer.destroy();
@@ -96,18 +88,11 @@ export function createImages({ vetting, limits }: ImagesOptions): Images {
         clearTimeout(timer);
       }
     },
-    close: () => {
-      for (const agent of Object.values(agents)) agent.destroy();
-    },
+    close: agents.close,
   };
 }
 
 const pool = { maxSockets: 16, maxTotalSockets: 128 };
-
-/** An address that was given as such has no name to be told (RFC 6066 section 3). */
-function nameOf({ hostname }: URL): { servername?: string } {
-  return isIP(hostname.replace(/^\[|\]$/g, "")) ? {} : { servername: hostname };
-}
 
 function addressIn(text: string, base?: URL): URL {
   const url = URL.parse(text, base?.href);
@@ -148,17 +133,6 @@ function limited(answer: IncomingMessage, most: number): Readable {
   answer.on("error", (error) => counted.destroy(error));
   counted.on("close", () => answer.destroy());
   return answer.pipe(counted);
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function unavailable(detail: string, cause?: unknown): Failure {

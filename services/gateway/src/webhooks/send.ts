@@ -1,8 +1,8 @@
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP, type Socket } from "node:net";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { isFailure } from "@postern/protocol";
-import { type Vetting, vetHost } from "@postern/service";
+import type { Vetting } from "@postern/service";
+import { createAgents, isSecure, requestVetted } from "../http/outgoing.ts";
 
 export interface SenderOptions {
   vetting: Vetting;
@@ -27,27 +27,14 @@ const CONNECT_MS = 5_000;
 const MOST_OCTETS = 64 << 10;
 
 export function createSender({ vetting, timeoutMs }: SenderOptions): Sender {
-  const agents = { plain: new HttpAgent(reuse), secure: new HttpsAgent(reuse) };
+  const agents = createAgents(reuse);
 
   const once = async (url: URL, headers: Record<string, string>, body: string): Promise<Outcome> => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const isSecure = url.protocol === "https:";
-    const port = Number(url.port || (isSecure ? 443 : 80));
-    // The vetted address is the one that is dialled: asked again, the name may say something else.
-    const host = await orAborted(vetHost(url.hostname, port, vetting), signal);
-    const options = {
-      host,
-      port,
-      method: "POST",
-      path: url.pathname + url.search,
-      headers: { ...headers, host: url.host, "content-length": Buffer.byteLength(body) },
-      signal,
-    };
-    const request = isSecure
-      ? httpsRequest({ ...options, agent: agents.secure, ...(isIP(host) && nameOf(url)) })
-      : httpRequest({ ...options, agent: agents.plain });
+    const sized = { ...headers, "content-length": String(Buffer.byteLength(body)) };
+    const request = await requestVetted(url, { agents, vetting, signal, method: "POST", headers: sized });
     request.end(body);
-    return answerTo(request, isSecure);
+    return answerTo(request, isSecure(url));
   };
 
   return {
@@ -62,25 +49,17 @@ export function createSender({ vetting, timeoutMs }: SenderOptions): Sender {
         return { status: null, error: wordsFor(error) };
       }
     },
-    close: () => {
-      agents.plain.destroy();
-      agents.secure.destroy();
-    },
+    close: agents.close,
   };
 }
 
 const reuse = { keepAlive: true, maxFreeSockets: 4, timeout: 30_000 };
 
-/** An address that was given as such has no name to be told (RFC 6066 section 3). */
-function nameOf({ hostname }: URL): { servername?: string } {
-  return isIP(hostname.replace(/^\[|\]$/g, "")) ? {} : { servername: hostname };
-}
-
 class StaleConnection extends Error {}
 
-function answerTo(request: ClientRequest, isSecure: boolean): Promise<Outcome> {
+function answerTo(request: ClientRequest, secured: boolean): Promise<Outcome> {
   const answer = Promise.withResolvers<Outcome>();
-  request.on("socket", (socket) => limitConnecting(request, socket, isSecure));
+  request.on("socket", (socket) => limitConnecting(request, socket, secured));
   request.on("response", (response) => {
     drainSome(response);
     answer.resolve({ status: response.statusCode ?? null, error: null });
@@ -92,11 +71,11 @@ function answerTo(request: ClientRequest, isSecure: boolean): Promise<Outcome> {
   return answer.promise;
 }
 
-function limitConnecting(request: ClientRequest, socket: Socket, isSecure: boolean): void {
+function limitConnecting(request: ClientRequest, socket: Socket, secured: boolean): void {
   if (request.reusedSocket) return;
   const timer = setTimeout(() => request.destroy(new Error("There was no connection in time.")), CONNECT_MS);
   const stop = (): void => clearTimeout(timer);
-  socket.once(isSecure ? "secureConnect" : "connect", stop).once("close", stop);
+  socket.once(secured ? "secureConnect" : "connect", stop).once("close", stop);
 }
 
 function drainSome(response: IncomingMessage): void {
@@ -106,17 +85,6 @@ function drainSome(response: IncomingMessage): void {
     octets += chunk.length;
     if (octets > MOST_OCTETS) response.destroy();
   });
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function wordsFor(error: unknown): string {
